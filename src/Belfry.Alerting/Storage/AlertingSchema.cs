@@ -1,0 +1,34 @@
+using Belfry.Outbox;
+using Dapper;
+
+namespace Belfry.Alerting.Storage;
+
+/// <summary>One forward-only step of a module's tables. Steps of a module run in order of <paramref name="Number"/>, each once.</summary>
+/// <param name="Module">The owner of the tables, such as <c>incidents</c>.</param>
+/// <param name="Number">From 1.</param>
+/// <param name="Sql">Statements; <c>{bytes}</c> stands for the dialect's type.</param>
+public sealed record SchemaStep(string Module, int Number, string Sql);
+
+/// <summary>Brings the alerting tables up to date.</summary>
+public static class AlertingSchema
+{
+    /// <summary>Runs what has not run yet, each step in its own transaction. Safe to repeat.</summary>
+    public static async Task MigrateAsync(IOutboxStore store, SqlDialect dialect, IReadOnlyList<SchemaStep> steps, CancellationToken cancel)
+    {
+        await store.WriteAsync(tx =>
+        {
+            tx.Connection.Execute("create table if not exists alerting_schema (module text not null, number bigint not null, primary key (module, number))");
+            return ValueTask.FromResult(true);
+        }, cancel);
+        foreach (var step in steps)
+            await store.WriteAsync(tx =>
+            {
+                var done = tx.Connection.ExecuteScalar<long>(
+                    "select count(*) from alerting_schema where module = @Module and number = @Number", new { step.Module, step.Number });
+                if (done > 0) return ValueTask.FromResult(true);
+                tx.Connection.Execute(step.Sql.Replace("{bytes}", dialect.Bytes, StringComparison.Ordinal));
+                tx.Connection.Execute("insert into alerting_schema (module, number) values (@Module, @Number)", new { step.Module, step.Number });
+                return ValueTask.FromResult(true);
+            }, cancel);
+    }
+}

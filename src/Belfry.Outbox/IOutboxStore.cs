@@ -1,0 +1,46 @@
+using System.Data.Common;
+using Belfry.Log;
+
+namespace Belfry.Outbox;
+
+/// <summary>
+/// The seam of the outbox: a database whose transactions carry messages to the log. Implementations: SQLite, PostgreSQL, simulated.
+/// Safe for use by several threads.
+/// </summary>
+public interface IOutboxStore
+{
+    /// <summary>
+    /// Runs <paramref name="work"/> in one transaction with the messages it adds; both are durable once this completes, or neither
+    /// is there. An exception from the work rolls back and comes out as it is. The work may run again after a conflict, so it must
+    /// only touch the database. On SQLite it runs on the writer's thread and must complete synchronously.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">Outcome unknown: read before repeating.</exception>
+    ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel);
+
+    /// <summary>Runs <paramref name="read"/> on a connection that sees all committed writes. Do not write through it.</summary>
+    ValueTask<T> ReadAsync<T>(Func<DbConnection, ValueTask<T>> read, CancellationToken cancel);
+
+    /// <summary>The oldest unpublished messages of a lane, in order of <see cref="OutboxMessage.Sequence"/>.</summary>
+    ValueTask<IReadOnlyList<OutboxMessage>> PendingAsync(string lane, int max, CancellationToken cancel);
+
+    /// <summary>Removes published messages; those already gone are ignored.</summary>
+    ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel);
+}
+
+/// <summary>An open transaction. Valid only inside the work that got it.</summary>
+public abstract class OutboxTransaction
+{
+    /// <summary>The connection, inside the transaction: commands made from it take part.</summary>
+    public abstract DbConnection Connection { get; }
+
+    /// <summary>Adds messages in order. A lane is published in order by one relay: give all records of an ordering key the same lane.</summary>
+    public abstract ValueTask AddAsync(string lane, IReadOnlyList<OutgoingRecord> records);
+}
+
+/// <summary>A message that waits to be published.</summary>
+/// <param name="Sequence">Grows within the lane in order of adding; may have gaps.</param>
+/// <param name="Record">What to append.</param>
+public sealed record OutboxMessage(long Sequence, OutgoingRecord Record);
+
+/// <summary>The store did not answer, or its answer was lost: what was asked may have happened.</summary>
+public class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
