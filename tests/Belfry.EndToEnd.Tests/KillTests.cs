@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Text.Json.Nodes;
 using Belfry.EndToEnd.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Xunit.Abstractions;
@@ -73,7 +74,13 @@ public class KillTests(ITestOutputHelper output)
         {
             var name = $"Event number {i:d6}";
             sent.Add(name);
-            var body = $$"""{"routing_key":"{{integrationKey}}","event_action":"trigger","dedup_key":"{{name}}","payload":{"summary":"{{name}}","source":"load","severity":"critical"}}""";
+            var body = new JsonObject
+            {
+                ["routing_key"] = integrationKey,
+                ["event_action"] = "trigger",
+                ["dedup_key"] = name,
+                ["payload"] = new JsonObject { ["summary"] = name, ["source"] = "load", ["severity"] = "critical" },
+            }.ToJsonString();
             while (!stop.IsCancellationRequested)
                 try
                 {
