@@ -35,7 +35,42 @@ public sealed class DeliveryWorker(
     DeliveryRoute route, IPartitionedLog log, IParkedRecordStore parked, IDeliveryStore store, IFastClaims claims,
     DeliveryOptions options, TimeProvider time, Random random, ILogger logger)
 {
+    private readonly DeliveryPorts _ports = new(route, store, claims, new BreakerSet(options.Breaker, time), options, time, logger);
+
     /// <summary>Runs until cancelled, then drains, commits and leaves the group. Run it once.</summary>
-    public Task RunAsync(CancellationToken cancel) =>
-        throw new NotSupportedException($"{route}{log}{parked}{store}{claims}{options}{time}{random}{logger}");
+    /// <exception cref="ArgumentException">An option is out of its bounds. Not retryable.</exception>
+    public Task RunAsync(CancellationToken cancel)
+    {
+        options.Validate();
+        var group = new ConsumerGroup(route.Group, [route.Topic]);
+        return new ConsumerRunner(log, group, (_, sources) => OwnerOf(sources[0]), options.Consumer, time, logger).RunAsync(cancel);
+    }
+
+    private DeliveryOwner OwnerOf(TopicPartition source)
+    {
+        // The factory is called on the poll loop only; each partition draws from a source of its own.
+        var deliveries = new PartitionDeliveries(_ports, source, new Random(random.Next()));
+        var lanes = new LaneOwner(
+            route.Group, source, deliveries.HandleAsync, record => record.Key, deliveries.BuryAsync, parked, options.Lanes,
+            new Random(random.Next()), time, logger);
+        return new DeliveryOwner(deliveries, lanes);
+    }
+
+    /// <summary>The lanes, started only once the partition's epoch in the delivery store is ours.</summary>
+    private sealed class DeliveryOwner(PartitionDeliveries deliveries, LaneOwner lanes) : IPartitionOwner
+    {
+        public int Held => lanes.Held;
+
+        public async Task RunAsync(CancellationToken cancel)
+        {
+            await deliveries.TakeOverAsync(cancel);
+            await lanes.RunAsync(cancel);
+        }
+
+        public void Offer(IReadOnlyList<LogRecord> records) => lanes.Offer(records);
+
+        public long? LowWaterMark(TopicPartition source) => lanes.LowWaterMark(source);
+
+        public ValueTask StopAsync(CancellationToken cancel) => lanes.StopAsync(cancel);
+    }
 }
