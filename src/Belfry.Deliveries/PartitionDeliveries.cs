@@ -131,10 +131,11 @@ internal sealed class PartitionDeliveries
             ThrowIfNewer(granted, claim);
             if (granted.Verdict == ClaimVerdict.Ended) return await SettleAsync(claim, granted.Row, cancel);
             if (granted.Resumed) DeliveryMeter.Resume(ChannelName);
-            var outcome = await SendOnceAsync(claim, granted.Row, askedAt, cancel);
+            var stale = StaleSince(askedAt);
+            var outcome = stale ?? await SendOnceAsync(claim, granted.Row, cancel);
             sent = new OpenSend(claim, granted.Row, outcome);
             _open.Keep(sent);
-            pass.Ended(DeliveryCore.EndpointAnswered(outcome));
+            if (stale is null) pass.Ended(DeliveryCore.EndpointAnswered(outcome));
         }
         finally
         {
@@ -161,14 +162,17 @@ internal sealed class PartitionDeliveries
         return await SettleAsync(claim, row with { State = DeliveryState.Skipped, Reason = claim.SkipReason }, cancel);
     }
 
-    private async ValueTask<SendOutcome> SendOnceAsync(DeliveryClaim claim, DeliveryRow row, long askedAt, CancellationToken cancel)
+    /// <summary>An owner that was frozen meanwhile may not be the owner any more: the claim was its last contact with the store.</summary>
+    private SendOutcome.Transient? StaleSince(long askedAt)
     {
         var age = _ports.Time.GetElapsedTime(askedAt);
-        if (age > _options.ClaimFreshFor)
-        {
-            return new SendOutcome.Transient($"its claim took {age}, more than ClaimFreshFor, {_options.ClaimFreshFor}; not sent");
-        }
+        return age <= _options.ClaimFreshFor
+            ? null
+            : new SendOutcome.Transient($"its claim took {age}, more than ClaimFreshFor, {_options.ClaimFreshFor}; not sent");
+    }
 
+    private async ValueTask<SendOutcome> SendOnceAsync(DeliveryClaim claim, DeliveryRow row, CancellationToken cancel)
+    {
         using var timeout = new CancellationTokenSource(_options.SendTimeout, _ports.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancel);
         SendOutcome outcome;
