@@ -7,7 +7,8 @@ using Belfry.Alerting.Timeline;
 namespace Belfry.Alerting.Incidents;
 
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(Incident))]
 [JsonSerializable(typeof(AlertEvent))]
 [JsonSerializable(typeof(IncidentCommand))]
