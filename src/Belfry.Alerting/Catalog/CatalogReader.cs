@@ -1,0 +1,86 @@
+using Belfry.Alerting.People;
+using Belfry.Log;
+using Belfry.Outbox;
+using Dapper;
+using Microsoft.Extensions.Logging;
+
+namespace Belfry.Alerting.Catalog;
+
+/// <summary>
+/// Holds the newest configuration in memory. Writers of this process refresh it before they return; changes of other processes are
+/// seen within a second. Also runs the relay of the outbox lane <c>people</c>. Safe for use by several threads.
+/// </summary>
+public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog log, TimeProvider time, ILogger logger)
+{
+    private static readonly TimeSpan CheckEvery = TimeSpan.FromSeconds(1);
+    private readonly OutboxRelay _relay = new(store, log, ConfigurationChange.Lane, time, logger);
+    private readonly Lock _gate = new();
+    private CatalogSnapshot _current = CatalogSnapshot.Empty;
+
+    /// <summary>Immutable; replaced as a whole. <see cref="CatalogSnapshot.Empty"/> before the first refresh.</summary>
+    public CatalogSnapshot Current => Volatile.Read(ref _current);
+
+    /// <summary>Loads the newest configuration when its version has changed. <see cref="Current"/> never goes back.</summary>
+    /// <exception cref="StoreUnavailableException">Retryable; what was known stays.</exception>
+    public async ValueTask RefreshAsync(CancellationToken cancel)
+    {
+        var known = Current.Version;
+        var loaded = await store.ReadAsync(connection =>
+        {
+            var version = connection.ExecuteScalar<long>("select version from catalog_version where id = 1");
+            return ValueTask.FromResult(version <= known ? null : new CatalogSnapshot(
+                version, CatalogTables.Services.All(connection), CatalogTables.Integrations.All(connection),
+                CatalogTables.Policies.All(connection), CatalogTables.Schedules.All(connection), PeopleTables.Users.All(connection)));
+        }, cancel);
+        if (loaded is null) return;
+        lock (_gate)
+        {
+            if (loaded.Version > _current.Version) Volatile.Write(ref _current, loaded);
+        }
+    }
+
+    /// <summary>Looks for changes each second and publishes contact rules, until cancelled. Faults of store and log are retried.</summary>
+    public Task RunAsync(CancellationToken cancel) => Task.WhenAll(_relay.RunAsync(cancel), FollowAsync(cancel));
+
+    internal async ValueTask RefreshAfterWriteAsync(CancellationToken cancel)
+    {
+        _relay.Poke();
+        await RefreshAsync(cancel);
+    }
+
+    private async Task FollowAsync(CancellationToken cancel)
+    {
+        while (!cancel.IsCancellationRequested)
+        {
+            try
+            {
+                await RefreshAsync(cancel);
+                await Task.Delay(CheckEvery, time, cancel);
+            }
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (StoreUnavailableException unavailable)
+            {
+                RefreshFailed(logger, unavailable);
+                await PauseAsync(cancel);
+            }
+        }
+    }
+
+    private async Task PauseAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await Task.Delay(CheckEvery, time, cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            // The loop sees the cancellation itself.
+        }
+    }
+
+    [LoggerMessage(EventId = 5101, Level = LogLevel.Warning, Message = "The configuration could not be read; the last known one holds, and it is tried again in a second.")]
+    private static partial void RefreshFailed(ILogger logger, Exception fault);
+}
