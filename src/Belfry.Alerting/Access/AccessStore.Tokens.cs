@@ -48,7 +48,7 @@ public sealed partial class AccessStore
             connection =>
             [
                 .. connection.Query<TokenRow>(
-                    $"{SelectToken} where @user is null or user_id = @user order by created_at desc, id limit 1000",
+                    $"{SelectToken} where cast(@user as text) is null or user_id = @user order by created_at desc, id limit 1000",
                     new { user = user?.ToString() }).Select(row => row.ToToken()),
             ],
             cancel);
