@@ -1,0 +1,112 @@
+namespace Belfry.Deliveries;
+
+/// <summary>A claim's result, and the row to write (null: leave it).</summary>
+public sealed record ClaimStep(ClaimResult Result, DeliveryRow? Write);
+
+/// <summary>
+/// The transition table of a delivery row. Every store applies it inside its transaction, after it has checked the fence, so that
+/// the rules stand once. Pure.
+/// <code>
+/// row state             | claim                                             | claim to skip | completion (same epoch, same attempt)
+/// none                  | Sending, attempt 1: Granted                       | Skipped       | refused
+/// Retry                 | Sending, attempt + 1: Granted; out of them: Dead  | Skipped       | refused
+/// Sending, this epoch   | InFlight                                          | InFlight      | Sent, Retry, Unknown, Dead, Skipped
+/// Sending, older epoch  | by policy: Sending, attempt + 1: Granted, resumed | Skipped       | refused
+///                       | AtMostOnce: Unknown; out of attempts: Dead        |               |
+/// Sending, newer epoch  | HeldByNewer                                       | HeldByNewer   | refused
+/// Sent, Unknown, Dead,  | Ended; a higher generation: as Retry              | Ended         | refused, but true for a repeat
+/// Skipped               |                                                   |               |
+/// </code>
+/// </summary>
+public static class DeliveryTransitions
+{
+    public static ClaimStep OnClaim(DeliveryRow? row, DeliveryClaim claim, long epoch, DateTimeOffset now)
+    {
+        row ??= Fresh(claim, now);
+        if (row.IsFinal)
+        {
+            if (claim.Generation <= row.Generation) return new(new(ClaimVerdict.Ended, row), null);
+            row = Reopened(row, claim.Generation);
+        }
+
+        if (row.State == DeliveryState.Sending && row.Epoch == epoch) return new(new(ClaimVerdict.InFlight, row), null);
+        if (row.State == DeliveryState.Sending && row.Epoch > epoch) return new(new(ClaimVerdict.HeldByNewer, row), null);
+
+        var crashed = row.State == DeliveryState.Sending;
+        var touched = row with { Epoch = epoch, UpdatedAt = now, NextAt = null };
+        if (claim.SkipReason is { } skip)
+        {
+            return End(touched, DeliveryState.Skipped, crashed ? $"{skip} (attempt {row.Attempt} may have gone out)" : skip, claim);
+        }
+
+        if (crashed && claim.WhenUnknown == UnknownOutcomePolicy.AtMostOnce)
+        {
+            return End(touched, DeliveryState.Unknown, $"the owner was lost during attempt {row.Attempt}", claim);
+        }
+
+        if (row.AttemptsSpent >= claim.AttemptsMax)
+        {
+            var last = crashed ? "the owner was lost during the last" : row.Reason ?? "no reason kept";
+            return End(touched, DeliveryState.Dead, $"out of attempts, {row.AttemptsSpent} of at most {claim.AttemptsMax}: {last}", claim);
+        }
+
+        var granted = touched with { State = DeliveryState.Sending, Attempt = row.Attempt + 1, Reason = null };
+        return new(new(ClaimVerdict.Granted, granted, crashed), granted);
+    }
+
+    /// <summary>The row to write; null when <paramref name="accepted"/> says a repeat, or a refusal.</summary>
+    public static DeliveryRow? OnComplete(DeliveryRow? row, DeliveryCompletion completion, long epoch, DateTimeOffset now, out bool accepted)
+    {
+        accepted = row is not null && row.Epoch == epoch && row.Attempt == completion.Attempt
+            && (row.State == DeliveryState.Sending || row.State == completion.State);
+        if (!accepted || row!.State != DeliveryState.Sending) return null;
+        var keeps = KeepsRecord(completion.State);
+        return row with
+        {
+            State = completion.State,
+            Reason = completion.Reason,
+            ProviderReference = completion.ProviderReference,
+            NextAt = completion.NextAt,
+            UpdatedAt = now,
+            RecordKey = keeps ? completion.Record.Key : null,
+            RecordValue = keeps ? completion.Record.Value : null,
+        };
+    }
+
+    private static bool KeepsRecord(DeliveryState state) => state is DeliveryState.Dead or DeliveryState.Unknown;
+
+    private static DeliveryRow Fresh(DeliveryClaim claim, DateTimeOffset now) => new()
+    {
+        Day = claim.Delivery.Day,
+        IdempotencyKey = claim.Delivery.IdempotencyKey,
+        Channel = claim.Delivery.Channel,
+        Recipient = claim.Delivery.Recipient,
+        State = DeliveryState.Retry,
+        Epoch = 0,
+        Attempt = 0,
+        Generation = claim.Generation,
+        UpdatedAt = now,
+    };
+
+    private static DeliveryRow Reopened(DeliveryRow row, int generation) => row with
+    {
+        State = DeliveryState.Retry,
+        Generation = generation,
+        AttemptsBefore = row.Attempt,
+        ProviderReference = null,
+        RecordKey = null,
+        RecordValue = null,
+    };
+
+    private static ClaimStep End(DeliveryRow row, DeliveryState state, string reason, DeliveryClaim claim)
+    {
+        var ended = row with
+        {
+            State = state,
+            Reason = reason,
+            RecordKey = KeepsRecord(state) ? claim.Record.Key : null,
+            RecordValue = KeepsRecord(state) ? claim.Record.Value : null,
+        };
+        return new(new(ClaimVerdict.Ended, ended), ended);
+    }
+}

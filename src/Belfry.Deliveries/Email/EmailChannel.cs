@@ -1,0 +1,128 @@
+using System.Net;
+using System.Net.Mail;
+using System.Net.Sockets;
+using System.Security.Authentication;
+
+namespace Belfry.Deliveries;
+
+/// <summary>How e-mail goes out.</summary>
+public sealed record EmailOptions
+{
+    /// <summary>The sender, <c>Belfry &lt;belfry@example.org&gt;</c>; its host also names the message ids.</summary>
+    public required string From { get; init; }
+
+    public required string Host { get; init; }
+
+    /// <summary>Default 587, submission.</summary>
+    public int Port { get; init; } = 587;
+
+    /// <summary>True: STARTTLS before anything is said, and no mail without it. Default true.</summary>
+    public bool UseTls { get; init; } = true;
+
+    /// <summary>Null: no log-in.</summary>
+    public string? User { get; init; }
+
+    public string? Password { get; init; }
+
+    /// <summary>Limit on one whole conversation. Default 10 s.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
+}
+
+/// <summary>
+/// E-mail over SMTP, one connection a message. SMTP offers no idempotency key, so a repeat is a second mail with the same
+/// <c>Message-ID</c>, which most mailboxes show once. Replies 4xx are transient and 5xx permanent (RFC 5321, section 4.2.1); a
+/// connection lost in mid-conversation is an unknown outcome.
+/// </summary>
+public sealed class EmailChannel : IDeliveryChannel
+{
+    private readonly EmailOptions _options;
+    private readonly MailAddress _from;
+    private readonly string _endpoint;
+
+    /// <exception cref="FormatException">The sender is no address.</exception>
+    public EmailChannel(EmailOptions options)
+    {
+        _options = options;
+        _from = EmailComposer.Address(options.From);
+        _endpoint = $"smtp:{options.Host}:{options.Port}";
+    }
+
+    public string Name => "email";
+
+    public UnknownOutcomePolicy WhenUnknown => UnknownOutcomePolicy.AtLeastOnce;
+
+    public string EndpointOf(Delivery delivery) => _endpoint;
+
+    public async ValueTask<SendOutcome> SendAsync(Delivery delivery, int attempt, CancellationToken cancel)
+    {
+        MailMessage message;
+        try
+        {
+            message = EmailComposer.Compose(EmailContent.Decode(delivery.Content), delivery.IdempotencyKey, _from);
+        }
+        catch (FormatException refused)
+        {
+            return new SendOutcome.Permanent(refused.Message);
+        }
+
+        using (message)
+        {
+            return await SendAsync(message, cancel);
+        }
+    }
+
+    private async ValueTask<SendOutcome> SendAsync(MailMessage message, CancellationToken cancel)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limit.CancelAfter(_options.Timeout);
+        using var client = new SmtpClient(_options.Host, _options.Port)
+        {
+            EnableSsl = _options.UseTls,
+            UseDefaultCredentials = false,
+            Credentials = _options.User is { } user ? new NetworkCredential(user, _options.Password) : null,
+        };
+        try
+        {
+            await client.SendMailAsync(message, limit.Token);
+            return new SendOutcome.Sent(message.Headers["Message-ID"]);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            return new SendOutcome.Unknown($"{_endpoint} did not answer within {_options.Timeout}");
+        }
+        catch (SmtpException fault)
+        {
+            return OutcomeOf(fault);
+        }
+        catch (AuthenticationException tls)
+        {
+            return new SendOutcome.Transient($"{_endpoint}: TLS failed: {tls.Message}");
+        }
+        catch (Exception lost) when (lost is IOException or SocketException)
+        {
+            return new SendOutcome.Unknown($"{_endpoint}: the connection was lost: {lost.Message}");
+        }
+    }
+
+    private SendOutcome OutcomeOf(SmtpException fault)
+    {
+        var code = (int)fault.StatusCode;
+        if (code is >= 400 and < 500) return new SendOutcome.Transient($"{_endpoint} answered {code}: {Line(fault.Message)}");
+        if (code is >= 500 and < 600) return new SendOutcome.Permanent($"{_endpoint} answered {code}: {Line(fault.Message)}");
+        var cause = fault.GetBaseException();
+        var text = Line($"{_endpoint}: {fault.Message} {cause.Message}");
+        return NeverConnected(cause) ? new SendOutcome.Transient(text) : new SendOutcome.Unknown(text);
+    }
+
+    private static bool NeverConnected(Exception cause) => cause is AuthenticationException or SocketException
+    {
+        SocketErrorCode: SocketError.ConnectionRefused or SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData
+            or SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.HostDown,
+    };
+
+    private static string Line(string text)
+    {
+        var line = string.Concat(text.Take(300).Select(c => char.IsControl(c) ? ' ' : c));
+        return line.TrimEnd();
+    }
+}
