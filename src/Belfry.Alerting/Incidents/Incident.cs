@@ -14,7 +14,8 @@ public enum Urgency { [JsonStringEnumMemberName("low")] Low, [JsonStringEnumMemb
 /// <param name="UserId">The responder.</param>
 /// <param name="AssignedAt">Start of the user's notification rules.</param>
 /// <param name="Fallback">True when nobody was on call and this one is told instead; the incident still counts as unassigned.</param>
-public sealed record Responder(UserId UserId, DateTimeOffset AssignedAt, bool Fallback);
+/// <param name="Epoch">The incident's epoch at this assignment: what was planned for an older one of the same user is stale.</param>
+public sealed record Responder(UserId UserId, DateTimeOffset AssignedAt, bool Fallback, long Epoch = 0);
 
 /// <summary>An incident as its owner holds it and the store keeps it. Immutable: each change makes a new one.</summary>
 public sealed record Incident
