@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Belfry.Alerting.Events;
 
@@ -35,8 +37,10 @@ internal static class EventReplies
     public static async ValueTask WriteAsync(HttpResponse response, EventReply reply)
     {
         response.StatusCode = reply.Code;
+        response.Headers.XContentTypeOptions = "nosniff";
         response.ContentType = "application/json; charset=utf-8";
-        if (reply.RetryAfter is { } wait) response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        if (reply.RetryAfter is { } wait)
+            response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         if (reply.Close) response.Headers.Connection = "close";
         var bytes = new ArrayBufferWriter<byte>(160);
         Compose(bytes, reply);
@@ -44,9 +48,12 @@ internal static class EventReplies
         await response.BodyWriter.WriteAsync(bytes.WrittenMemory);
     }
 
+    // People search for the texts: apostrophes stay as they are. It is JSON, never sniffed as anything else.
+    private static readonly JsonWriterOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private static void Compose(IBufferWriter<byte> bytes, EventReply reply)
     {
-        using var json = new Utf8JsonWriter(bytes);
+        using var json = new Utf8JsonWriter(bytes, Plain);
         json.WriteStartObject();
         json.WriteString("status"u8, reply.Status);
         json.WriteString("message"u8, reply.Message);
