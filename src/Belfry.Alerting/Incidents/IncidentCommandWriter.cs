@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Belfry.Log;
 
 namespace Belfry.Alerting.Incidents;
@@ -11,5 +12,15 @@ public sealed class IncidentCommandWriter(IPartitionedLog log, Topics topics)
     /// </summary>
     /// <exception cref="ArgumentException">The command lacks what its kind needs, or a value is out of bounds. Not retryable.</exception>
     /// <exception cref="LogUnavailableException">Not acknowledged: repeat with the same id.</exception>
-    public ValueTask SendAsync(IncidentCommand command, CancellationToken cancel) => throw new NotSupportedException($"{log}{topics}");
+    public ValueTask SendAsync(IncidentCommand command, CancellationToken cancel) =>
+        IncidentCommands.Fault(command) is { } fault
+            ? throw new ArgumentException(fault, nameof(command))
+            : log.AppendAsync([RecordOf(command, topics)], cancel);
+
+    internal static OutgoingRecord RecordOf(IncidentCommand command, Topics topics) => new()
+    {
+        Topic = topics.IncidentCommands.Name,
+        OrderingKey = command.ServiceId.ToString(),
+        Value = JsonSerializer.SerializeToUtf8Bytes(command, IncidentJson.Default.IncidentCommand),
+    };
 }

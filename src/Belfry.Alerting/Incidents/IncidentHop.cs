@@ -20,12 +20,16 @@ public static class IncidentHop
     /// <param name="store">The alerting store; <see cref="IncidentsSchema.Steps"/> have run.</param>
     /// <param name="topics">The declared topics.</param>
     /// <param name="catalog">The newest configuration; asked once a batch.</param>
-    /// <param name="changes">Poked after each commit that changed an incident.</param>
+    /// <param name="changes">Poked after each commit.</param>
     /// <param name="time">The clock of decisions.</param>
     /// <param name="logger">For faults.</param>
     /// <param name="isTransient">Which store faults are repeated without end; null: <see cref="StoreUnavailableException"/> only.</param>
     public static PartitionOwnerFactory Create(
         IPartitionedLog log, IOutboxStore store, Topics topics, Func<CatalogSnapshot> catalog, IncidentChanges changes, TimeProvider time,
-        ILogger logger, Func<Exception, bool>? isTransient = null) =>
-        throw new NotSupportedException($"{log}{store}{topics}{catalog}{changes}{time}{logger}{isTransient}");
+        ILogger logger, Func<Exception, bool>? isTransient = null)
+    {
+        var ports = new IncidentPorts(log, store, topics, catalog, changes, time, logger);
+        var options = new BatchOwnerOptions { IsTransient = isTransient ?? (fault => fault is StoreUnavailableException) };
+        return (partition, sources) => new BatchOwner(sources, new IncidentFold(partition, ports), options, time, logger);
+    }
 }

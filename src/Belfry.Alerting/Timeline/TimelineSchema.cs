@@ -2,8 +2,20 @@ using Belfry.Alerting.Storage;
 
 namespace Belfry.Alerting.Timeline;
 
-/// <summary>The tables of the timeline module.</summary>
+/// <summary>The tables of the timeline module, the fence's included.</summary>
 public static class TimelineSchema
 {
-    public static IReadOnlyList<SchemaStep> Steps { get; } = [];
+    public static IReadOnlyList<SchemaStep> Steps { get; } =
+    [
+        PartitionFence.Schema,
+        new SchemaStep("timeline", 1, """
+            create table timeline_entry (incident_id text not null, sequence bigint not null, entry_id text not null, partition_no bigint not null,
+                log_offset bigint not null, at_ms bigint not null, document text not null, primary key (incident_id, sequence));
+            create unique index timeline_entry_id on timeline_entry (entry_id);
+            create index timeline_entry_at on timeline_entry (at_ms);
+            create index timeline_entry_partition on timeline_entry (partition_no, incident_id, sequence);
+            create table timeline_rejected (partition_no bigint not null, log_offset bigint not null, reason text not null, value {bytes} not null,
+                primary key (partition_no, log_offset));
+            """),
+    ];
 }

@@ -25,7 +25,8 @@ public sealed class AuditFile : IDisposable
     public AuditFile(string path, int keysMax = 100_000)
     {
         _keysMax = keysMax;
-        _file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        // Unbuffered, so that a failed write leaves nothing behind in memory.
+        _file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
         try
         {
             foreach (var (entry, end) in Read(_file, path)) Took(entry, end);

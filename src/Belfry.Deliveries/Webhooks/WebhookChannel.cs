@@ -24,12 +24,13 @@ public sealed record WebhookOptions
 public sealed class WebhookChannel : IDeliveryChannel, IDisposable
 {
     private readonly WebhookOptions _options;
+    private readonly TimeProvider _time;
     private readonly HttpClient _client;
 
     /// <exception cref="FormatException">An entry of the allow-list cannot be read.</exception>
-    public WebhookChannel(WebhookOptions options)
+    public WebhookChannel(WebhookOptions options, TimeProvider time)
     {
-        _options = options;
+        (_options, _time) = (options, time);
         var guard = new OutboundGuard(options.AllowList);
         var handler = new SocketsHttpHandler
         {
@@ -140,16 +141,24 @@ public sealed class WebhookChannel : IDeliveryChannel, IDisposable
         }
     }
 
-    private static SendOutcome OutcomeOf(HttpResponseMessage response)
+    private SendOutcome OutcomeOf(HttpResponseMessage response)
     {
         var code = (int)response.StatusCode;
         return code switch
         {
             >= 200 and < 300 => new SendOutcome.Sent(null),
-            429 or >= 500 => new SendOutcome.Transient($"answered {code}", response.Headers.RetryAfter?.Delta),
+            429 or >= 500 => new SendOutcome.Transient($"answered {code}", AskedWait(response)),
             >= 300 and < 400 => new SendOutcome.Permanent($"answered {code}; redirects are not followed"),
             _ => new SendOutcome.Permanent($"answered {code}"),
         };
+    }
+
+    /// <summary>Retry-After, in seconds or as a date (RFC 9110, section 10.2.3); null for none or a date gone by.</summary>
+    private TimeSpan? AskedWait(HttpResponseMessage response)
+    {
+        var asked = response.Headers.RetryAfter;
+        var wait = asked?.Delta ?? (asked?.Date - _time.GetUtcNow());
+        return wait > TimeSpan.Zero ? wait : null;
     }
 
     private static SendOutcome OutcomeOf(HttpRequestException fault)

@@ -1,0 +1,136 @@
+using Belfry.Alerting.Catalog;
+using Belfry.Alerting.Storage;
+using Belfry.Log;
+using Belfry.Outbox;
+using Microsoft.Extensions.Logging;
+
+namespace Belfry.Alerting.Incidents;
+
+/// <summary>What the incident folds of all partitions share.</summary>
+internal sealed record IncidentPorts(
+    IPartitionedLog Log, IOutboxStore Store, Topics Topics, Func<CatalogSnapshot> Catalog, IncidentChanges Changes, TimeProvider Time,
+    ILogger Logger);
+
+/// <summary>
+/// The owner's fold of one partition: decode, ask what is known, let the core decide, and write everything that follows in one fenced
+/// transaction. Runs the relay of its own outbox lane, so order of publishing is the partition's.
+/// </summary>
+internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchFold
+{
+    public const string Scope = "incidents";
+    private static readonly TimeSpan PruneInterval = TimeSpan.FromHours(1);
+
+    private readonly PartitionFence _fence = new(Scope, partition);
+    private readonly IncidentDecoder _decoder = new(ports.Topics, partition);
+    private readonly OutboxRelay _relay = new(ports.Store, ports.Log, LaneOf(partition), ports.Time, ports.Logger);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Dictionary<IncidentId, long> _numbers = [];
+    private IncidentCore _core = new();
+    private Task? _relaying;
+    private DateTimeOffset? _prunedAt;
+
+    public static string LaneOf(int partition) => $"{Scope}/{partition}";
+
+    public async ValueTask<IReadOnlyDictionary<TopicPartition, long>> LoadAsync(CancellationToken cancel)
+    {
+        var (positions, open) = await ports.Store.WriteAsync(tx =>
+        {
+            _fence.TakeOver(tx.Connection);
+            return ValueTask.FromResult((_fence.Positions(tx.Connection), IncidentTables.Open(tx.Connection, partition)));
+        }, cancel);
+        _core = new IncidentCore();
+        _numbers.Clear();
+        Admit(open);
+        _relaying ??= _relay.RunAsync(_stop.Token);
+        _relay.Poke();
+        return positions;
+    }
+
+    public async ValueTask FoldAsync(IReadOnlyList<LogRecord> batch, CancellationToken cancel)
+    {
+        var inputs = batch.Select(_decoder.Decode).ToList();
+        var (processed, named) = await ReadKnownAsync(inputs, cancel);
+        Admit(named);
+        var turn = new IncidentTurn(ports.Time.GetUtcNow(), ports.Catalog(), processed);
+        foreach (var input in inputs)
+            if (input.Event is { } alertEvent) _core.Take(alertEvent, turn);
+            else if (input.Command is { } command) _core.Take(command, turn);
+        var faults = inputs.Where(input => input.Fault is not null).Select(input => (input.Record, input.Fault!)).ToList();
+        await CommitAsync(batch, turn, faults, cancel);
+    }
+
+    public ValueTask RejectAsync(LogRecord record, string reason, CancellationToken cancel)
+    {
+        var turn = new IncidentTurn(ports.Time.GetUtcNow(), ports.Catalog(), []);
+        return CommitAsync([record], turn, [(record, reason)], cancel);
+    }
+
+    public async ValueTask StopAsync(CancellationToken cancel)
+    {
+        await _stop.CancelAsync();
+        if (_relaying is null) return;
+        await _relaying.WaitAsync(cancel).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
+    }
+
+    private async ValueTask CommitAsync(
+        IReadOnlyList<LogRecord> batch, IncidentTurn turn, IReadOnlyList<(LogRecord Record, string Reason)> faults, CancellationToken cancel)
+    {
+        var records = IncidentRecords.Of(turn, ports.Topics);
+        records.AddRange(faults.Select(fault => IncidentRecords.DeadLetter(fault.Record, fault.Reason, ports.Topics)));
+        List<EventState> states = [.. turn.States, .. faults.Select(fault => FailedState(fault.Record, fault.Reason, turn.Now))];
+        var created = turn.Changed.Where(incident => !_numbers.ContainsKey(incident.Id)).ToList();
+        var prune = _prunedAt is null || turn.Now - _prunedAt >= PruneInterval;
+        var firstNumber = await ports.Store.WriteAsync(async tx =>
+        {
+            _fence.Check(tx.Connection);
+            var first = created.Count == 0 ? 0 : IncidentTables.TakeNumbers(tx.Connection, created.Count);
+            IncidentTables.Write(tx.Connection, partition, Numbered(turn.Changed, first));
+            IncidentTables.Write(tx.Connection, partition, states);
+            IncidentTables.Write(tx.Connection, partition, turn.ChangeEvents);
+            if (prune) IncidentTables.Prune(tx.Connection, partition, turn.Now);
+            _fence.SavePositions(tx.Connection, batch);
+            if (records.Count > 0) await tx.AddAsync(LaneOf(partition), records);
+            return first;
+        }, cancel);
+        foreach (var incident in created) _numbers[incident.Id] = firstNumber++;
+        foreach (var incident in turn.Changed)
+            if (incident.Status == IncidentStatus.Resolved) _numbers.Remove(incident.Id);
+        if (prune) _prunedAt = turn.Now;
+        _core.End();
+        _relay.Poke();
+        ports.Changes.Poke();
+    }
+
+    /// <summary>The ids taken before, and the incidents that commands name and memory lacks. Only this owner writes either.</summary>
+    private async ValueTask<(IReadOnlyList<EventId> Processed, IReadOnlyList<NumberedIncident> Named)> ReadKnownAsync(
+        IReadOnlyList<DecodedInput> inputs, CancellationToken cancel)
+    {
+        var ids = inputs.Where(input => input.Id is not null).Select(input => input.Id!.Value).Distinct().ToList();
+        if (ids.Count == 0) return ([], []);
+        var absent = inputs.Where(input => input.Command is not null).Select(input => input.Command!.IncidentId).Distinct()
+            .Where(id => _core.Find(id) is null).ToList();
+        return await ports.Store.ReadAsync(connection => ValueTask.FromResult((
+            IncidentTables.Processed(connection, ids),
+            absent.Count == 0 ? [] : IncidentTables.Named(connection, partition, absent))), cancel);
+    }
+
+    private void Admit(IReadOnlyList<NumberedIncident> incidents)
+    {
+        foreach (var (number, incident) in incidents)
+        {
+            _core.Admit(incident);
+            _numbers[incident.Id] = number;
+        }
+    }
+
+    private List<NumberedIncident> Numbered(IReadOnlyList<Incident> changed, long firstNew)
+    {
+        var numbered = new List<NumberedIncident>(changed.Count);
+        foreach (var incident in changed)
+            numbered.Add(new NumberedIncident(_numbers.TryGetValue(incident.Id, out var number) ? number : firstNew++, incident));
+        return numbered;
+    }
+
+    private static EventState FailedState(LogRecord record, string reason, DateTimeOffset now) =>
+        new(IncidentDecoder.IdOf(record), null, "", EventProgress.Failed, reason, null, now);
+}

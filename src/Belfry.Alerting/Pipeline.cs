@@ -1,0 +1,62 @@
+using Belfry.Alerting.Catalog;
+using Belfry.Alerting.Dispatch;
+using Belfry.Alerting.Events;
+using Belfry.Alerting.Incidents;
+using Belfry.Alerting.People;
+using Belfry.Alerting.Planning;
+using Belfry.Alerting.Storage;
+using Belfry.Alerting.Timeline;
+using Belfry.Log;
+using Belfry.Scheduling;
+using Microsoft.Extensions.Logging;
+
+namespace Belfry.Alerting;
+
+/// <summary>One step of an event's way. It runs until cancelled and heals itself from faults of its ports.</summary>
+public sealed record Hop(string Name, Func<CancellationToken, Task> RunAsync);
+
+/// <summary>
+/// The way of an event, hop by hop (design section 2): where a newcomer starts. The first hop, accept, is called by HTTP
+/// (<see cref="AlertEvent"/> on <c>incoming-events</c>); the rest run here, each in a consumer group of its own.
+/// </summary>
+public static class Pipeline
+{
+    /// <summary>The tables of all modules; run them with <see cref="AlertingSchema.MigrateAsync"/> before the hops.</summary>
+    public static IReadOnlyList<SchemaStep> SchemaSteps { get; } =
+        [PartitionFence.Schema, .. CatalogSchema.Steps, .. PeopleSchema.Steps, .. IncidentsSchema.Steps, .. TimelineSchema.Steps];
+
+    /// <summary>All hops in the order of an event's way.</summary>
+    public static IReadOnlyList<Hop> Hops(PipelinePorts ports) =>
+    [
+        Incidents(ports),
+        Planning(ports),
+        Scheduler(ports),
+        .. ports.Channels.Select(channel => new Hop($"dispatch-{channel.Name}", DispatchHop.Create(channel, ports).RunAsync)),
+        Timeline(ports),
+        new("catalog", ports.Catalog.RunAsync),
+    ];
+
+    // Events and commands of a service -> incidents, assignments, level timers: one transaction a batch.
+    private static Hop Incidents(PipelinePorts ports) => Consume(ports, "incidents", IncidentHop.Group(ports.Topics), logger => IncidentHop.Create(
+        ports.Log, ports.Store, ports.Topics, () => ports.Catalog.Current, ports.Changes, ports.Time, logger));
+
+    // Assignments, contact rules and timers fired of a user -> notifications and rule timers.
+    private static Hop Planning(PipelinePorts ports) => Consume(ports, "planning", PlanningHop.Group(ports.Topics), logger => PlanningHop.Create(
+        ports.Log, ports.Topics, ports.Time, logger));
+
+    // Tasks whose time has come -> "timer fired" on the topic of the incident's or the user's owner.
+    private static Hop Scheduler(PipelinePorts ports) => new("scheduler", new SchedulerWorker(
+        ports.Log, ports.Topics.ScheduledTasks, ports.Topics.Prefix + "scheduler", ports.Tasks,
+        [new IncidentTimerHandler(ports.Log, ports.Topics), new PlanningRuleHandler(ports.Log, ports.Topics)],
+        ports.Options.Scheduler, ports.Options.Consumer, ports.Time, ports.Loggers).RunAsync);
+
+    // Everything that happened to an incident -> its story, readable and rebuildable.
+    private static Hop Timeline(PipelinePorts ports) => Consume(ports, "timeline", TimelineHop.Group(ports.Topics), logger => TimelineHop.Create(
+        ports.Store, ports.Topics, ports.Changes.Poke, ports.Time, logger));
+
+    private static Hop Consume(PipelinePorts ports, string name, ConsumerGroup group, Func<ILogger, PartitionOwnerFactory> owners)
+    {
+        var logger = ports.Loggers.CreateLogger($"Belfry.{name}");
+        return new Hop(name, new ConsumerRunner(ports.Log, group, owners(logger), ports.Options.Consumer, ports.Time, logger).RunAsync);
+    }
+}
