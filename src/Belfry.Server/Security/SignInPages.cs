@@ -1,0 +1,75 @@
+using System.Net;
+using System.Text;
+using Belfry.Alerting.People;
+using Microsoft.AspNetCore.Antiforgery;
+
+namespace Belfry.Server.Security;
+
+/// <summary>The pages before sign-in. They depend on nothing that could fail, and look right once <c>/belfry.css</c> is there.</summary>
+internal static class SignInPages
+{
+    public static IResult Login(AntiforgeryTokenSet tokens, string returnUrl, string email, IReadOnlyList<string> faults, int status = 200) =>
+        Page("Sign in", status, $"""
+            {Faults(faults)}
+            <form method="post" action="/login">
+              {Token(tokens)}
+              <input type="hidden" name="return_url" value="{Text(returnUrl)}">
+              <label for="email">Mail address</label>
+              <input id="email" name="email" type="email" autocomplete="username" required value="{Text(email)}">
+              <label for="password">Password</label>
+              <input id="password" name="password" type="password" autocomplete="current-password" required>
+              <button type="submit">Sign in</button>
+            </form>
+            """);
+
+    public static IResult Setup(
+        AntiforgeryTokenSet tokens, User? invited, string name, string email, IReadOnlyList<string> faults, int status = 200) =>
+        Page(invited is null ? "Set up Belfry" : "Choose a password", status, $"""
+            {Faults(faults)}
+            <p>{(invited is null ? "You are the first: this makes you the administrator." : $"For {Text(invited.Name)}, {Text(invited.Email)}.")}</p>
+            <form method="post">
+              {Token(tokens)}
+              {(invited is null ? NameAndEmail(name, email) : "")}
+              <label for="password">Password, 12 characters or more</label>
+              <input id="password" name="password" type="password" autocomplete="new-password" minlength="12" maxlength="256" required>
+              <button type="submit">Continue</button>
+            </form>
+            """);
+
+    public static IResult LinkEnded() =>
+        Page("This link has ended", StatusCodes.Status404NotFound, "<p>It has been used, or is too old. Ask for a new one, or restart the server to get a new set-up link.</p>");
+
+    private static string NameAndEmail(string name, string email) => $"""
+        <label for="name">Name</label>
+              <input id="name" name="name" autocomplete="name" maxlength="255" required value="{Text(name)}">
+              <label for="email">Mail address</label>
+              <input id="email" name="email" type="email" autocomplete="email" required value="{Text(email)}">
+        """;
+
+    private static string Faults(IReadOnlyList<string> faults) => faults.Count == 0
+        ? ""
+        : $"<div role=\"alert\" class=\"faults\">{string.Concat(faults.Select(fault => $"<p>{Text(fault)}</p>"))}</div>";
+
+    private static string Token(AntiforgeryTokenSet tokens) =>
+        $"<input type=\"hidden\" name=\"{Text(tokens.FormFieldName)}\" value=\"{Text(tokens.RequestToken)}\">";
+
+    private static string Text(string? text) => WebUtility.HtmlEncode(text ?? "");
+
+    private static IResult Page(string title, int status, string content) => Results.Text($"""
+        <!doctype html>
+        <html lang="en">
+        <head>
+          <meta charset="utf-8">
+          <meta name="viewport" content="width=device-width, initial-scale=1">
+          <title>{Text(title)} · Belfry</title>
+          <link rel="stylesheet" href="/belfry.css">
+        </head>
+        <body class="plain">
+          <main>
+            <h1>{Text(title)}</h1>
+            {content}
+          </main>
+        </body>
+        </html>
+        """, "text/html; charset=utf-8", Encoding.UTF8, status);
+}
