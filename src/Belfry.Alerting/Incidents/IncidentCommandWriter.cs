@@ -1,0 +1,15 @@
+using Belfry.Log;
+
+namespace Belfry.Alerting.Incidents;
+
+/// <summary>Puts commands on <c>incident-commands</c>, where the owner of their service folds them. Safe for use by several threads.</summary>
+public sealed class IncidentCommandWriter(IPartitionedLog log, Topics topics)
+{
+    /// <summary>
+    /// Completes once the command is durable; the fold applies it later. <see cref="IncidentDirectory.EventStateAsync"/> with the
+    /// command's id then says what became of it.
+    /// </summary>
+    /// <exception cref="ArgumentException">The command lacks what its kind needs, or a value is out of bounds. Not retryable.</exception>
+    /// <exception cref="LogUnavailableException">Not acknowledged: repeat with the same id.</exception>
+    public ValueTask SendAsync(IncidentCommand command, CancellationToken cancel) => throw new NotSupportedException($"{log}{topics}");
+}

@@ -1,0 +1,31 @@
+using Belfry.Alerting.Catalog;
+using Belfry.Log;
+using Belfry.Outbox;
+using Microsoft.Extensions.Logging;
+
+namespace Belfry.Alerting.Incidents;
+
+/// <summary>
+/// The incident hop: <c>incoming-events</c> and <c>incident-commands</c>, co-partitioned, into incidents, assignments, timers and log
+/// entries, one transaction a batch.
+/// </summary>
+public static class IncidentHop
+{
+    /// <summary>The consumer group to run the owners in.</summary>
+    public static ConsumerGroup Group(Topics topics) =>
+        new(topics.Prefix + "incidents", [topics.IncomingEvents.Name, topics.IncidentCommands.Name], CoPartitioned: true);
+
+    /// <summary>Makes the owners.</summary>
+    /// <param name="log">Where the relay publishes.</param>
+    /// <param name="store">The alerting store; <see cref="IncidentsSchema.Steps"/> have run.</param>
+    /// <param name="topics">The declared topics.</param>
+    /// <param name="catalog">The newest configuration; asked once a batch.</param>
+    /// <param name="changes">Poked after each commit that changed an incident.</param>
+    /// <param name="time">The clock of decisions.</param>
+    /// <param name="logger">For faults.</param>
+    /// <param name="isTransient">Which store faults are repeated without end; null: <see cref="StoreUnavailableException"/> only.</param>
+    public static PartitionOwnerFactory Create(
+        IPartitionedLog log, IOutboxStore store, Topics topics, Func<CatalogSnapshot> catalog, IncidentChanges changes, TimeProvider time,
+        ILogger logger, Func<Exception, bool>? isTransient = null) =>
+        throw new NotSupportedException($"{log}{store}{topics}{catalog}{changes}{time}{logger}{isTransient}");
+}
