@@ -1,0 +1,153 @@
+using System.Text.Json;
+using Belfry.Alerting;
+using Belfry.Deliveries;
+using Belfry.Log;
+using Belfry.Scheduling;
+using Belfry.Testing;
+
+namespace Belfry.Simulation.Tests.World;
+
+/// <summary>One call of a provider, from its begin to its end (or to the death of its node).</summary>
+internal sealed record Send(SimulatedNode Node, string Channel, string Key, string Recipient, int Attempt, DateTimeOffset BeganAt)
+{
+    public DateTimeOffset? EndedAt { get; set; }
+}
+
+/// <summary>
+/// Sees everything that happens outside the nodes (appends, writes, claims, provider calls) and checks what can be checked at once. It
+/// belongs to no node and has no faults.
+/// </summary>
+internal sealed class Observer(SimulatedWorld world, Topics topics)
+{
+    private readonly Dictionary<(string Scope, long Partition), SimulatedNode> _owners = [];
+    private readonly Dictionary<string, List<(DateTimeOffset At, long Status)>> _statuses = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, DateTimeOffset> _claimedAt = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _sent = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _attempts = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Id, long Generation), DateTimeOffset> _due = [];
+    private readonly Dictionary<string, long> _timerEpochs = new(StringComparer.Ordinal);
+    private readonly HashSet<(string Incident, string Timer, long Epoch)> _timersFired = [];
+
+    public List<string> Violations { get; } = [];
+    public List<Send> Sends { get; } = [];
+
+    /// <summary>Receipts by idempotency key.</summary>
+    public SortedDictionary<string, List<DateTimeOffset>> Receipts { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Notifications by id: user, channel, incident, when appended.</summary>
+    public SortedDictionary<string, (string User, string Channel, string Incident, DateTimeOffset At)> Notifications { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Ids of events in the log, by dedup key and action.</summary>
+    public SortedDictionary<string, HashSet<string>> Logged { get; } = new(StringComparer.Ordinal);
+    public int DeadLetters { get; private set; }
+
+    /// <summary>Told of a mail that arrived: its recipient's user and its text.</summary>
+    public Action<Delivery>? OnMail { get; set; }
+
+    /// <summary>True once a node was frozen or expelled: an owner that does not know so may finish what runs (B1's exception).</summary>
+    public bool OwnersWereCutOff { get; set; }
+
+    public void Violated(string invariant, string what) => Violations.Add($"{invariant} at {world.Elapsed}: {what}");
+
+    public void Appended(TopicPartition source, long offset, OutgoingRecord record)
+    {
+        if (record.Topic == topics.ScheduledTasks.Name) TaskAppended(record);
+        else if (record.Topic == topics.IncomingEvents.Name) Note(record, "event");
+        else if (record.Topic == topics.IncidentCommands.Name) CommandAppended(record);
+        else if (record.Topic == topics.Notifications.Name) Note(record, "notification");
+        else if (record.Topic == topics.NotificationsDeadLetters.Name) DeadLetters++;
+        else if (record.Topic == topics.FailedEvents.Name) Violated("A2", $"a sound event was put aside: {source}@{offset}");
+    }
+
+    /// <summary>After each write: who took which partition, whose fold moved, which incident changed its status.</summary>
+    public void Touched(SimulatedNode node, IReadOnlyList<(string Kind, string Name, long Number)> touches)
+    {
+        foreach (var (kind, name, number) in touches)
+        {
+            if (kind == "owner") _owners[(name, number)] = node;
+            else if (kind == "position" && _owners.GetValueOrDefault((name, number)) != node)
+                Violated("B3", $"{node.Name} moved {name}/{number}, which {_owners.GetValueOrDefault((name, number))?.Name ?? "nobody"} owns");
+            else if (kind == "status") (_statuses.TryGetValue(name, out var list) ? list : _statuses[name] = []).Add((world.Now, number));
+        }
+    }
+
+    public void Claimed(ClaimResult result)
+    {
+        if (result.Verdict != ClaimVerdict.Ended) _claimedAt[result.Row.IdempotencyKey] = world.Now;
+    }
+
+    public void Completed(DeliveryCompletion completion)
+    {
+        if (completion.State == DeliveryState.Sent) _sent.Add(completion.Delivery.IdempotencyKey);
+    }
+
+    public Send SendBegins(SimulatedNode node, string channel, Delivery delivery, int attempt)
+    {
+        var key = delivery.IdempotencyKey;
+        if (_sent.Contains(key)) Violated("B5", $"{key} is sent again after its completion was durable");
+        if (attempt < _attempts.GetValueOrDefault(key)) Violated("B5", $"attempt {attempt} of {key} after attempt {_attempts[key]}");
+        _attempts[key] = attempt;
+        if (!_claimedAt.TryGetValue(key, out var claimedAt)) Violated("C1", $"{key} is sent without a claim");
+        else if (StatusBefore(IncidentOf(key), claimedAt) is > 0 and var status)
+            Violated("C5", $"{key} is sent though its incident was {(status == 1 ? "acknowledged" : "resolved")} before the claim");
+        if (!OwnersWereCutOff)
+            foreach (var other in Sends.Where(other => other.EndedAt is null && !other.Node.IsDead && other.Channel == channel && other.Recipient == delivery.Recipient))
+                Violated("B1", $"two sends to {other.Recipient} over {channel} at once: {other.Key} and {key}");
+        var send = new Send(node, channel, key, delivery.Recipient, attempt, world.Now);
+        Sends.Add(send);
+        return send;
+    }
+
+    public void SendEnds(Send send) => send.EndedAt = world.Now;
+
+    public void Received(string channel, Delivery delivery)
+    {
+        (Receipts.TryGetValue(delivery.IdempotencyKey, out var receipts) ? receipts : Receipts[delivery.IdempotencyKey] = []).Add(world.Now);
+        if (channel == "email") OnMail?.Invoke(delivery);
+    }
+
+    /// <summary>The newest status of an incident, null when it has none yet.</summary>
+    public long? StatusOf(string incident) => _statuses.TryGetValue(incident, out var list) ? list[^1].Status : null;
+
+    private long? StatusBefore(string incident, DateTimeOffset at) =>
+        _statuses.TryGetValue(incident, out var list) ? list.LastOrDefault(change => change.At < at).Status : null;
+
+    // The key reads notification.incident.service.user.epoch.channel.
+    private static string IncidentOf(string key) => key.Split('.')[1];
+
+    private void TaskAppended(OutgoingRecord record)
+    {
+        if (TaskRecords.Decode(record.Value.Span) is not TaskDecoding.Decoded { Change: TaskChange.Schedule { Task: var task } }) return;
+        _due[(task.Id.ToString(), task.Generation)] = task.DueAt;
+    }
+
+    private void CommandAppended(OutgoingRecord record)
+    {
+        using var json = JsonDocument.Parse(record.Value);
+        var command = json.RootElement;
+        if (command.GetProperty("kind").GetString() != "timer_fired") return;
+        var (incident, timer, epoch) = (Text(command, "incident_id"), Text(command, "timer"), command.GetProperty("epoch").GetInt64());
+        if (!_timersFired.Add((incident, timer, epoch))) return;
+        if (_due.TryGetValue(($"incident.timer({incident},{timer})", epoch), out var due) && world.Now < due)
+            Violated("A4", $"timer {timer} of {incident} fired {due - world.Now} early");
+        if (epoch < _timerEpochs.GetValueOrDefault($"{incident}/{timer}")) Violated("B2", $"timer {timer} of {incident} fired for epoch {epoch} after a newer one");
+        _timerEpochs[$"{incident}/{timer}"] = epoch;
+    }
+
+    private void Note(OutgoingRecord record, string what)
+    {
+        using var json = JsonDocument.Parse(record.Value);
+        var value = json.RootElement;
+        if (what == "event")
+        {
+            var key = $"{Text(value, "dedup_key")}/{Text(value, "action")}";
+            (Logged.TryGetValue(key, out var ids) ? ids : Logged[key] = []).Add(Text(value, "id"));
+        }
+        else
+        {
+            Notifications.TryAdd(Text(value, "id"), (Text(value, "user_id"), Text(value, "channel"), Text(value, "incident_id"), world.Now));
+        }
+    }
+
+    private static string Text(JsonElement value, string name) => value.GetProperty(name).GetString()!;
+}
