@@ -47,7 +47,11 @@ public sealed class SimulatedNode
     private DateTimeOffset _seenAt;
 
     /// <summary>Starts an async method inside the node. When it fails, so does <see cref="SimulatedWorld.Run"/>; when it ends, it ends.</summary>
-    public void Start(Func<Task> body) => _world.Enqueue(TimeSpan.Zero, this, EventKind.Continuation, static s => ((Body)s!).Run(), new Body(this, body));
+    public void Start(Func<Task> body)
+    {
+        _world.Adopt();
+        _world.Enqueue(TimeSpan.Zero, this, EventKind.Continuation, static s => ((Body)s!).Run(), new Body(this, body));
+    }
 
     /// <summary>Kills the process: nothing of it runs again. What it has asked of others may still happen.</summary>
     public void Kill()

@@ -38,6 +38,7 @@ public sealed class SimulatedWorld
     private int _thread = Environment.CurrentManagedThreadId;
     private long _nowTicks;
     private long _sequence;
+    private bool _isRunning;
     private volatile Exception? _failure;
 
     public SimulatedWorld(long seed, DateTimeOffset? startAt = null)
@@ -83,14 +84,18 @@ public sealed class SimulatedWorld
     }
 
     /// <summary>Runs an action of the scenario after a virtual time, outside any node.</summary>
-    public void After(TimeSpan delay, string name, Action action) =>
+    public void After(TimeSpan delay, string name, Action action)
+    {
+        Adopt();
         Enqueue(delay, null, EventKind.Script, static s => ((NamedAction)s!).Run(), new NamedAction(this, name, action));
+    }
 
     /// <summary>Runs events until the condition holds, the virtual time from here is up, nothing is left, or too many events ran.</summary>
     /// <exception cref="SimulationException">Code left the thread, or a node's own task failed.</exception>
     public RunEnd Run(Func<bool>? until = null, TimeSpan? length = null, long stepsMax = 20_000_000)
     {
-        _thread = Environment.CurrentManagedThreadId;
+        Adopt();
+        _isRunning = true;
         var outer = SynchronizationContext.Current;
         var endTicks = length is { } l ? _nowTicks + l.Ticks : long.MaxValue;
         try
@@ -114,6 +119,7 @@ public sealed class SimulatedWorld
         }
         finally
         {
+            _isRunning = false;
             SynchronizationContext.SetSynchronizationContext(outer);
         }
     }
@@ -125,9 +131,20 @@ public sealed class SimulatedWorld
         Trace?.Invoke($"{Elapsed:hh\\:mm\\:ss\\.fffffff} {node?.Name ?? "world"} {what}");
     }
 
+    /// <summary>Between runs another thread may take over: a test runner may set up and run on different ones.</summary>
+    internal void Adopt()
+    {
+        if (!_isRunning) _thread = Environment.CurrentManagedThreadId;
+    }
+
     internal void Enqueue(TimeSpan delay, SimulatedNode? node, EventKind kind, SendOrPostCallback callback, object? state)
     {
-        if (Environment.CurrentManagedThreadId != _thread) LeftTheThread(node);
+        if (Environment.CurrentManagedThreadId != _thread)
+        {
+            LeftTheThread(node);
+            return;
+        }
+
         var at = _nowTicks + Math.Max(0, delay.Ticks);
         _events.Enqueue(new SimulatedEvent(node, kind, callback, state), new EventOrder(at, (uint)_ties.Next(), _sequence++));
     }
@@ -171,14 +188,11 @@ public sealed class SimulatedWorld
         return endTicks == long.MaxValue ? RunEnd.Idle : RunEnd.TimeUp;
     }
 
-    private void LeftTheThread(SimulatedNode? node)
-    {
-        var failure = new InvalidOperationException(
+    /// <summary>Noted for the run to throw; thrown here, on a thread of the pool, it would end the process.</summary>
+    private void LeftTheThread(SimulatedNode? node) =>
+        Fail(new InvalidOperationException(
             $"Code of node '{node?.Name ?? "world"}' runs on another thread; see the remarks of {nameof(SimulatedWorld)} for the usual ways out.\n" +
-            Environment.StackTrace);
-        Fail(failure);
-        throw failure;
-    }
+            Environment.StackTrace));
 
     private SimulationException Failure(Exception inner) =>
         new($"Seed {Seed}, at {Elapsed} after {Steps} events: {inner.GetType().Name}: {inner.Message}", inner);

@@ -1,0 +1,178 @@
+using Belfry.Testing;
+
+namespace Belfry.Log.Tests;
+
+/// <summary>Runner and lane owner together, one promise at a time, in a world without random faults.</summary>
+public sealed class LaneOwnerTests
+{
+    [Fact]
+    public void An_exception_in_a_handler_is_an_attempt_that_failed()
+    {
+        var cluster = new LaneCluster(1);
+        List<int> attempts = [];
+        cluster.Decide = (_, _, attempt) =>
+        {
+            attempts.Add(attempt);
+            return attempt < 3 ? throw new InvalidOperationException("broken") : HandlerOutcome.Success;
+        };
+        cluster.StartNode();
+        cluster.Append("a");
+        cluster.Settle(TimeSpan.FromSeconds(30));
+        attempts.ShouldBe([1, 2, 3]);
+    }
+
+    [Fact]
+    public void A_record_out_of_attempts_becomes_a_dead_letter_and_its_offset_is_done()
+    {
+        var cluster = new LaneCluster(1) { Decide = (_, _, _) => new HandlerOutcome.Retry("no") };
+        cluster.StartNode();
+        cluster.Append("a");
+        cluster.Settle(TimeSpan.FromMinutes(2));
+        (cluster.HandlerCalls, cluster.DeadLetters).ShouldBe((6, 1));
+    }
+
+    [Fact]
+    public void A_dead_letter_that_cannot_be_written_keeps_its_offset_pending_until_it_is()
+    {
+        var cluster = new LaneCluster(1) { Decide = (_, _, _) => new HandlerOutcome.DeadLetter("never") };
+        cluster.StartNode();
+        cluster.World.Run(length: TimeSpan.FromSeconds(5));
+        cluster.Append("a");
+        cluster.World.Run(() => cluster.HandlerCalls == 1);
+        cluster.World.Faults = new FaultPlan { FailBefore = 1 };
+        cluster.World.Run(length: TimeSpan.FromSeconds(10));
+        (cluster.Lag(), cluster.DeadLetters).ShouldBe((1, 0));
+        cluster.World.Faults = FaultPlan.None;
+        cluster.Settle(TimeSpan.FromMinutes(2));
+        cluster.DeadLetters.ShouldBe(1);
+    }
+
+    [Fact]
+    public void Attempts_of_a_parked_record_survive_the_process()
+    {
+        var cluster = new LaneCluster(1);
+        List<int> attempts = [];
+        cluster.Decide = (_, _, attempt) =>
+        {
+            attempts.Add(attempt);
+            return attempt < 3 ? new HandlerOutcome.Retry("later", TimeSpan.FromSeconds(20)) : HandlerOutcome.Success;
+        };
+        var first = cluster.StartNode();
+        cluster.Append("a");
+        cluster.World.Run(() => cluster.ParkedCount == 1 && cluster.Lag() == 0, TimeSpan.FromSeconds(10)).ShouldBe(RunEnd.Reached);
+        cluster.Kill(first);
+        cluster.StartNode();
+        cluster.Settle(TimeSpan.FromMinutes(2));
+        attempts.ShouldBe([1, 2, 3]);
+    }
+
+    [Fact]
+    public void A_record_parked_but_not_committed_by_a_dead_process_runs_from_its_row_alone()
+    {
+        var cluster = new LaneCluster(1) { Options = new ConsumerOptions { CommitInterval = TimeSpan.FromHours(1) } };
+        cluster.Decide = (_, _, attempt) => attempt == 1 ? new HandlerOutcome.Retry("later", TimeSpan.FromSeconds(20)) : HandlerOutcome.Success;
+        var first = cluster.StartNode();
+        cluster.Append("a");
+        cluster.World.Run(() => cluster.ParkedCount == 1);
+        cluster.Kill(first);
+        cluster.Lag().ShouldBe(1);
+        cluster.Options = new ConsumerOptions();
+        cluster.StartNode();
+        cluster.Settle(TimeSpan.FromMinutes(2));
+        cluster.HandlerCalls.ShouldBe(2);
+    }
+
+    [Fact]
+    public void A_stop_in_a_retry_wait_drains_at_once_and_leaves_the_record_for_the_next()
+    {
+        var cluster = new LaneCluster(1);
+        cluster.Decide = (_, _, attempt) => attempt == 1 ? new HandlerOutcome.Retry("later", TimeSpan.FromSeconds(2)) : HandlerOutcome.Success;
+        var first = cluster.StartNode();
+        cluster.Append("a");
+        cluster.World.Run(() => cluster.HandlerCalls == 1);
+        cluster.World.Run(length: TimeSpan.FromMilliseconds(500));
+        cluster.Stop(first);
+        cluster.World.Run(length: TimeSpan.FromMilliseconds(100));
+        cluster.Runners[first].Status.Partitions.ShouldBeEmpty();
+        cluster.Lag().ShouldBe(1);
+        cluster.StartNode();
+        cluster.Settle(TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public void A_graceful_stop_waits_for_what_runs_and_commits_it()
+    {
+        var cluster = new LaneCluster(1) { Options = new ConsumerOptions { CommitInterval = TimeSpan.FromHours(1) } };
+        cluster.HandlerTimeMax = TimeSpan.FromSeconds(4);
+        var node = cluster.StartNode();
+        for (var n = 0; n < 5; n++) cluster.Append($"key-{n}");
+        cluster.World.Run(() => cluster.HandlerCalls == 5);
+        cluster.Stop(node);
+        cluster.World.Run(length: TimeSpan.FromSeconds(5));
+        cluster.Lag().ShouldBe(0);
+        cluster.Verify();
+    }
+
+    [Fact]
+    public void A_drain_past_its_budget_lets_go_and_the_next_owner_repeats()
+    {
+        var cluster = new LaneCluster(1) { HandlerTimeMax = TimeSpan.FromMinutes(10) };
+        cluster.Options = new ConsumerOptions { DrainBudget = TimeSpan.FromSeconds(2) };
+        var node = cluster.StartNode();
+        cluster.Append("a");
+        cluster.World.Run(() => cluster.HandlerCalls == 1);
+        cluster.Stop(node);
+        cluster.World.Run(length: TimeSpan.FromSeconds(3));
+        cluster.Lag().ShouldBe(1);
+        cluster.HandlerTimeMax = TimeSpan.Zero;
+        cluster.StartNode();
+        cluster.Settle(TimeSpan.FromSeconds(10));
+        cluster.HandlerCalls.ShouldBe(2);
+    }
+
+    [Fact]
+    public void A_hot_key_holds_up_no_other()
+    {
+        var cluster = new LaneCluster(1, partitions: 1) { HandlerTimeMax = TimeSpan.FromSeconds(10) };
+        cluster.StartNode();
+        for (var n = 0; n < 50; n++)
+        {
+            cluster.Append("hot");
+            cluster.Append($"cold-{n}");
+        }
+
+        cluster.World.Run(() => cluster.Loss.Missing <= 49, TimeSpan.FromSeconds(40)).ShouldBe(RunEnd.Reached);
+        cluster.HandlerTimeMax = TimeSpan.FromMilliseconds(1);
+        cluster.Settle(TimeSpan.FromMinutes(1));
+    }
+
+    [Fact]
+    public void Records_that_retry_for_ever_hold_no_credit_and_do_not_stop_the_intake()
+    {
+        var cluster = new LaneCluster(1, new LaneOptions { Credits = 4 }, partitions: 1);
+        var healed = false;
+        cluster.Decide = (_, text, _) => text.StartsWith("bad", StringComparison.Ordinal) && !healed
+            ? new HandlerOutcome.Retry("breaker open", TimeSpan.FromSeconds(1), BurnsAttempt: false)
+            : HandlerOutcome.Success;
+        cluster.StartNode();
+        for (var n = 0; n < 20; n++) cluster.Append($"bad-{n}");
+        for (var n = 0; n < 100; n++) cluster.Append($"good-{n}");
+        cluster.World.Run(() => cluster.Loss.Missing == 20, TimeSpan.FromSeconds(20)).ShouldBe(RunEnd.Reached);
+        healed = true;
+        cluster.Settle(TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
+    public void A_handler_past_its_timeout_is_cancelled_and_tried_again()
+    {
+        var cluster = new LaneCluster(1, new LaneOptions { HandlerTimeout = TimeSpan.FromSeconds(3) }) { HandlerTimeMax = TimeSpan.FromDays(40) };
+        cluster.StartNode();
+        cluster.Append("a");
+        cluster.World.Run(() => cluster.HandlerCalls == 1);
+        var started = cluster.World.Elapsed;
+        cluster.HandlerTimeMax = TimeSpan.Zero;
+        cluster.World.Run(() => cluster.HandlerCalls == 2, TimeSpan.FromSeconds(10)).ShouldBe(RunEnd.Reached);
+        (cluster.World.Elapsed - started).ShouldBeInRange(TimeSpan.FromSeconds(3.5), TimeSpan.FromSeconds(4.1));
+        cluster.Settle(TimeSpan.FromSeconds(10));
+    }
+}
