@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -24,15 +25,14 @@ internal sealed class SqliteStatement : IDisposable
         return this;
     }
 
+    /// <summary>Text is bound by its length, so that it may hold a NUL.</summary>
     public SqliteStatement Bind(int at, string? value)
     {
-        Check(value is null ? raw.sqlite3_bind_null(_statement, at) : raw.sqlite3_bind_text(_statement, at, value));
-        return this;
-    }
-
-    public SqliteStatement BindUtf8(int at, ReadOnlySpan<byte> text)
-    {
-        Check(raw.sqlite3_bind_text(_statement, at, text));
+        if (value is null) return BindNull(at);
+        var length = Encoding.UTF8.GetMaxByteCount(value.Length);
+        Span<byte> utf8 = length <= 1024 ? stackalloc byte[length] : new byte[length];
+        utf8 = utf8[..Encoding.UTF8.GetBytes(value, utf8)];
+        Check(utf8.IsEmpty ? raw.sqlite3_bind_text(_statement, at, "") : raw.sqlite3_bind_text(_statement, at, utf8));
         return this;
     }
 
@@ -80,7 +80,7 @@ internal sealed class SqliteStatement : IDisposable
 
     public long Int64(int column) => raw.sqlite3_column_int64(_statement, column);
 
-    public string? Text(int column) => IsNull(column) ? null : raw.sqlite3_column_text(_statement, column).utf8_to_string();
+    public string? Text(int column) => IsNull(column) ? null : Encoding.UTF8.GetString(raw.sqlite3_column_blob(_statement, column));
 
     /// <summary>Valid until the next step or reset; empty for null.</summary>
     public ReadOnlySpan<byte> Blob(int column) => raw.sqlite3_column_blob(_statement, column);
