@@ -183,8 +183,8 @@ internal sealed class CoreHarness
             return;
         }
 
-        _unfinished.Values.ShouldNotContain(
-            other => other.Task.Id.OrderingId == due.Task.Id.OrderingId, "two tasks of one ordering id must not run at a time");
+        _unfinished.Values.Any(other => other.Task.Id.OrderingId == due.Task.Id.OrderingId)
+            .ShouldBeFalse("two tasks of one ordering id must not run at a time");
         Runs.Add((due, WallMs));
         if (Handler(due) is { } outcome) _core.Ran(sequence, outcome, Now);
         else _unfinished.Add(sequence, due);
