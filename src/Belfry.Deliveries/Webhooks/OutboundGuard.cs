@@ -15,13 +15,23 @@ public sealed class OutboundGuard
 {
     private readonly HashSet<string> _hosts = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<IPNetwork> _networks = [];
+    private readonly IReadOnlyList<int> _ports;
+    private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
 
     /// <param name="allowList">
     /// Entries <c>host:port</c> (that name and port, at any address) or a CIDR network, <c>10.1.0.0/16</c> (those addresses, at any port).
     /// </param>
     /// <exception cref="FormatException">An entry is neither.</exception>
     public OutboundGuard(IReadOnlyList<string> allowList)
+        : this(allowList, [80, 443], (host, cancel) => Dns.GetHostAddressesAsync(host, cancel))
     {
+    }
+
+    /// <summary>With ports and a resolver of a test's own, so that the rules on addresses are seen to hold by themselves.</summary>
+    internal OutboundGuard(
+        IReadOnlyList<string> allowList, IReadOnlyList<int> ports, Func<string, CancellationToken, Task<IPAddress[]>> resolve)
+    {
+        (_ports, _resolve) = (ports, resolve);
         foreach (var entry in allowList)
         {
             if (IPNetwork.TryParse(entry, out var network)) _networks.Add(network);
@@ -37,7 +47,7 @@ public sealed class OutboundGuard
     {
         var addresses = IPAddress.TryParse(endpoint.Host, out var literal)
             ? [literal]
-            : await Dns.GetHostAddressesAsync(endpoint.Host, cancel);
+            : await _resolve(endpoint.Host, cancel);
         var allowed = addresses.Where(address => DeniedAs(endpoint, address) is null).ToArray();
         if (allowed.Length == 0)
         {
@@ -66,7 +76,7 @@ public sealed class OutboundGuard
         var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
         if (_networks.Exists(network => network.Contains(plain))) return null;
         if (AddressRules.DeniedAs(address) is { } kind) return $"its address is {kind}";
-        return endpoint.Port is 80 or 443 ? null : $"port {endpoint.Port} is neither 80 nor 443";
+        return _ports.Contains(endpoint.Port) ? null : $"port {endpoint.Port} is not one of {string.Join(", ", _ports)}";
     }
 
     private static bool IsHostAndPort(string entry)

@@ -29,9 +29,13 @@ public sealed class WebhookChannel : IDeliveryChannel, IDisposable
 
     /// <exception cref="FormatException">An entry of the allow-list cannot be read.</exception>
     public WebhookChannel(WebhookOptions options, TimeProvider time)
+        : this(options, new OutboundGuard(options.AllowList), time)
+    {
+    }
+
+    internal WebhookChannel(WebhookOptions options, OutboundGuard guard, TimeProvider time)
     {
         (_options, _time) = (options, time);
-        var guard = new OutboundGuard(options.AllowList);
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,

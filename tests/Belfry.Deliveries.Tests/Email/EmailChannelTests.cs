@@ -1,0 +1,192 @@
+using System.Text;
+using Belfry.Deliveries.Tests.Support;
+
+namespace Belfry.Deliveries.Tests.Email;
+
+public sealed class EmailChannelTests : IAsyncLifetime
+{
+    private readonly SmtpSink _sink = new();
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _sink.DisposeAsync();
+
+    [Fact]
+    public async Task A_mail_arrives_with_text_html_and_a_message_id_of_its_key()
+    {
+        var outcome = await SendAsync(Content() with { Headers = new Dictionary<string, string> { ["In-Reply-To"] = "<a@b>" } });
+        var mail = _sink.Mails.ShouldHaveSingleItem();
+        var id = $"<{EmailComposer.NameOf("key-1")}@belfry.example>";
+        outcome.ShouldBe(new SendOutcome.Sent(id));
+        mail.Header("Message-ID").ShouldBe(id);
+        mail.Header("From").ShouldContain("belfry@belfry.example");
+        mail.Header("To").ShouldContain("bob@example.org");
+        mail.Header("Subject").ShouldBe("Disk full");
+        mail.Header("In-Reply-To").ShouldBe("<a@b>");
+        mail.Header("Content-Type").ShouldStartWith("multipart/alternative");
+        mail.Text.ShouldContain("text/plain");
+        mail.Text.ShouldContain("text/html");
+        mail.Recipients.ShouldHaveSingleItem().ShouldContain("<bob@example.org>");
+    }
+
+    [Fact]
+    public async Task A_subject_of_any_language_is_encoded()
+    {
+        await SendAsync(Content() with { Subject = "Диск 満杯 é" });
+        var subject = _sink.Mails.ShouldHaveSingleItem().Header("Subject");
+        subject.ShouldStartWith("=?utf-8?");
+        subject.All(char.IsAscii).ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("450 busy", typeof(SendOutcome.Transient))]
+    [InlineData("451 later", typeof(SendOutcome.Transient))]
+    [InlineData("550 no such user", typeof(SendOutcome.Permanent))]
+    [InlineData("553 bad name", typeof(SendOutcome.Permanent))]
+    public async Task A_refused_recipient_is_transient_or_permanent_by_its_code(string reply, Type outcome)
+    {
+        _sink.RecipientReply = reply;
+        (await SendAsync(Content())).ShouldBeOfType(outcome);
+        _sink.Mails.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("452 full", typeof(SendOutcome.Transient))]
+    [InlineData("554 spam", typeof(SendOutcome.Permanent))]
+    public async Task A_refused_mail_is_transient_or_permanent_by_its_code(string reply, Type outcome)
+    {
+        _sink.DataReply = reply;
+        (await SendAsync(Content())).ShouldBeOfType(outcome);
+    }
+
+    [Fact]
+    public async Task A_server_that_is_closing_is_transient()
+    {
+        _sink.Greeting = "421 going down";
+        (await SendAsync(Content())).ShouldBeOfType<SendOutcome.Transient>();
+    }
+
+    [Fact]
+    public async Task A_connection_dropped_after_the_data_is_unknown()
+    {
+        _sink.DropsAfterData = true;
+        (await SendAsync(Content())).ShouldBeOfType<SendOutcome.Unknown>();
+        _sink.Mails.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_server_silent_after_the_data_is_unknown_at_the_timeout()
+    {
+        _sink.HangsAfterData = true;
+        (await SendAsync(Content(), TimeSpan.FromMilliseconds(500))).ShouldBeOfType<SendOutcome.Unknown>();
+    }
+
+    [Fact]
+    public async Task A_server_that_is_not_there_is_transient()
+    {
+        var port = _sink.Port;
+        await _sink.DisposeAsync();
+        (await SendAsync(Content(), port: port)).ShouldBeOfType<SendOutcome.Transient>();
+    }
+
+    [Fact]
+    public async Task No_mail_goes_out_without_TLS_where_it_is_asked_for()
+    {
+        var channel = new EmailChannel(new EmailOptions { From = "b@x.example", Host = "127.0.0.1", Port = _sink.Port });
+        (await channel.SendAsync(Sample.Delivery("key-1", Content().Encode()), 1, default)).ShouldNotBeOfType<SendOutcome.Sent>();
+        _sink.Mails.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("\r\nBcc: eve@example.org")]
+    [InlineData("\nBcc: eve@example.org")]
+    [InlineData("\rBcc: eve@example.org")]
+    [InlineData("\0\r\n\r\nBcc: eve@example.org")]
+    [InlineData("\u001b[31m\u0085\u2028\u2029Bcc: eve@example.org")]
+    public async Task No_text_begins_a_header_of_its_own(string injected)
+    {
+        await SendAsync(Content() with { Subject = $"Disk{injected}", Text = $"body{injected}", Html = $"<p>{injected}</p>" });
+        var mail = _sink.Mails.ShouldHaveSingleItem();
+        mail.Headers.ShouldNotContain(h => h.StartsWith("Bcc", StringComparison.OrdinalIgnoreCase));
+        mail.Headers.Count(h => h.StartsWith("Subject:", StringComparison.Ordinal)).ShouldBe(1);
+        mail.Recipients.Count.ShouldBe(1);
+
+        (await SendAsync(Content() with { To = $"bob@example.org{injected}" })).ShouldBeOfType<SendOutcome.Permanent>();
+        (await SendAsync(WithHeader("X-Team", $"ops{injected}"))).ShouldBeOfType<SendOutcome.Permanent>();
+        (await SendAsync(WithHeader($"X-Team{injected}", "ops"))).ShouldBeOfType<SendOutcome.Permanent>();
+        _sink.Mails.Count.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("Bcc")]
+    [InlineData("from")]
+    [InlineData("Message-ID")]
+    [InlineData("Content-Type")]
+    [InlineData("X Team")]
+    [InlineData("")]
+    public async Task A_header_that_is_the_channels_own_is_refused(string name) =>
+        (await SendAsync(WithHeader(name, "x@example.org"))).ShouldBeOfType<SendOutcome.Permanent>();
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("bob")]
+    [InlineData("a@example.org, b@example.org")]
+    public async Task What_is_not_one_address_is_permanent(string to) =>
+        (await SendAsync(Content() with { To = to })).ShouldBeOfType<SendOutcome.Permanent>();
+
+    [Fact]
+    public void Content_survives_its_encoding()
+    {
+        var content = WithHeader("X-A", "é");
+        var decoded = EmailContent.Decode(content.Encode());
+        decoded.Headers["X-A"].ShouldBe("é");
+        (decoded with { Headers = content.Headers }).ShouldBe(content);
+        Should.Throw<FormatException>(() => EmailContent.Decode(Encoding.UTF8.GetBytes("{\"to\":1}")));
+    }
+
+    [Fact]
+    public async Task A_pickup_file_appears_whole_and_a_repeat_replaces_it()
+    {
+        var folder = Directory.CreateTempSubdirectory("belfry-mail-").FullName;
+        try
+        {
+            var channel = new PickupFolderChannel(folder, "Belfry <belfry@belfry.example>");
+            for (var i = 1; i <= 2; i++)
+            {
+                var delivery = Sample.Delivery("key-1", (Content() with { Subject = $"Disk {i}" }).Encode());
+                (await channel.SendAsync(delivery, i, default)).ShouldBeOfType<SendOutcome.Sent>();
+            }
+
+            var file = Directory.GetFileSystemEntries(folder).ShouldHaveSingleItem();
+            Path.GetFileName(file).ShouldBe($"{EmailComposer.NameOf("key-1")}.eml");
+            (await File.ReadAllTextAsync(file)).ShouldContain("Subject: Disk 2");
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static EmailContent Content() => new()
+    {
+        To = "Bob <bob@example.org>", Subject = "Disk full", Text = "The disk of db-1 is full.", Html = "<p>The disk of <b>db-1</b> is full.</p>",
+    };
+
+    private static EmailContent WithHeader(string name, string value) => Content() with
+    {
+        Headers = new Dictionary<string, string> { [name] = value },
+    };
+
+    private async Task<SendOutcome> SendAsync(EmailContent content, TimeSpan? timeout = null, int? port = null)
+    {
+        var channel = new EmailChannel(new EmailOptions
+        {
+            From = "Belfry <belfry@belfry.example>",
+            Host = "127.0.0.1",
+            Port = port ?? _sink.Port,
+            UseTls = false,
+            Timeout = timeout ?? TimeSpan.FromSeconds(20),
+        });
+        return await channel.SendAsync(Sample.Delivery("key-1", content.Encode()), 1, default);
+    }
+}
