@@ -9,9 +9,105 @@ namespace Belfry.Outbox;
 /// </summary>
 public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string lane, TimeProvider time, ILogger logger)
 {
+    private const int LotMax = 500;
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan BackoffMin = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(10);
+
+    // The loop's own: appended, but their rows were not seen to go. They are not appended again; at most one lot.
+    private readonly HashSet<long> _appended = [];
+
+    private readonly Lock _lock = new();
+    private bool _poked;
+    private TaskCompletionSource? _waiter;
+
     /// <summary>Publishes what is there, then waits for <see cref="Poke"/> (or a second, for what others left). Ends on cancel; faults are retried.</summary>
-    public Task RunAsync(CancellationToken cancel) => throw new NotSupportedException($"{store}{log}{lane}{time}{logger}");
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        var faults = 0;
+        while (!cancel.IsCancellationRequested)
+        {
+            try
+            {
+                var published = await RunOnceAsync(cancel);
+                faults = 0;
+                if (published < LotMax) await WaitForPokeAsync(cancel);
+            }
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                var backoff = Backoff(faults++);
+                logger.LogWarning(exception, "Outbox lane '{Lane}' could not publish ({Faults} times in a row); again in {Backoff}.", lane, faults, backoff);
+                await DelayAsync(backoff, cancel);
+            }
+        }
+    }
 
     /// <summary>There is something new. Never blocks; any thread.</summary>
-    public void Poke() => throw new NotSupportedException();
+    public void Poke()
+    {
+        lock (_lock)
+        {
+            _poked = true;
+            _waiter?.TrySetResult();
+        }
+    }
+
+    /// <summary>Publishes one lot. Returns how many messages it held.</summary>
+    internal async Task<int> RunOnceAsync(CancellationToken cancel)
+    {
+        var pending = await store.PendingAsync(lane, LotMax, cancel);
+        if (pending.Count == 0)
+        {
+            _appended.Clear();
+            return 0;
+        }
+
+        // Exact sequences, not a high mark: another writer may commit a lower sequence later.
+        var fresh = pending.Where(message => !_appended.Contains(message.Sequence)).ToList();
+        if (fresh.Count > 0) await log.AppendAsync([.. fresh.Select(message => message.Record)], cancel);
+        _appended.Clear();
+        _appended.UnionWith(pending.Select(message => message.Sequence));
+        await store.DeleteAsync(lane, [.. pending.Select(message => message.Sequence)], cancel);
+        _appended.Clear();
+        return pending.Count;
+    }
+
+    internal static TimeSpan Backoff(int faultsBefore) =>
+        faultsBefore >= 7 ? BackoffMax : TimeSpan.FromTicks(Math.Min(BackoffMax.Ticks, BackoffMin.Ticks << faultsBefore));
+
+    /// <summary>A poke does not shorten the pause after a fault: under load that would be no pause at all.</summary>
+    private async Task DelayAsync(TimeSpan length, CancellationToken cancel)
+    {
+        try
+        {
+            await Task.Delay(length, time, cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            // The loop looks at the token next.
+        }
+    }
+
+    private async Task WaitForPokeAsync(CancellationToken cancel)
+    {
+        var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_lock)
+        {
+            if (_poked) waiter.SetResult();
+            else _waiter = waiter;
+        }
+
+        await using (time.CreateTimer(static state => ((TaskCompletionSource)state!).TrySetResult(), waiter, LookAgain, Timeout.InfiniteTimeSpan))
+        await using (cancel.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), waiter))
+            await waiter.Task;
+        lock (_lock)
+        {
+            _waiter = null;
+            _poked = false;
+        }
+    }
 }

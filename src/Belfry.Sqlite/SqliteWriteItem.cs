@@ -1,0 +1,72 @@
+using Microsoft.Data.Sqlite;
+
+namespace Belfry.Sqlite;
+
+/// <summary>One caller's write: waits in the queue, runs on the writer's thread inside its own savepoint, ends with the commit of its lot.</summary>
+internal abstract class SqliteWriteItem
+{
+    private const int Waiting = 0;
+    private const int Started = 1;
+    private const int Cancelled = 2;
+    private int _state = Waiting;
+    private CancellationTokenRegistration _registration;
+
+    /// <summary>Why its work was rolled back by itself; null while it has not failed.</summary>
+    public Exception? Fault { get; set; }
+
+    /// <summary>From here on a cancelled caller still gets the true outcome. False when it was cancelled before.</summary>
+    public bool TryStart() => Interlocked.CompareExchange(ref _state, Started, Waiting) == Waiting;
+
+    public void CancelWith(CancellationToken cancel)
+    {
+        if (cancel.CanBeCanceled)
+            _registration = cancel.UnsafeRegister(static (item, token) => ((SqliteWriteItem)item!).Cancel(token), this);
+    }
+
+    public abstract void Run(SqliteConnection connection);
+
+    /// <summary>On the writer's thread, in the order of running, after the commit and before any caller goes on. Must not throw.</summary>
+    public abstract void OnCommitted();
+
+    /// <summary>On the writer's thread, newest first, when what it wrote is undone. Must not throw.</summary>
+    public abstract void OnRolledBack();
+
+    /// <summary>It was never queued.</summary>
+    public void Forget() => _registration.Dispose();
+
+    public void Complete()
+    {
+        _registration.Dispose();
+        SetResult();
+    }
+
+    public void Fail(Exception exception)
+    {
+        _registration.Dispose();
+        SetException(exception);
+    }
+
+    protected abstract void SetResult();
+    protected abstract void SetException(Exception exception);
+    protected abstract void SetCancelled(CancellationToken cancel);
+
+    private void Cancel(CancellationToken cancel)
+    {
+        if (Interlocked.CompareExchange(ref _state, Cancelled, Waiting) == Waiting) SetCancelled(cancel);
+    }
+}
+
+internal sealed class SqliteWriteItem<T>(Func<SqliteConnection, T> work, Action<T>? committed, Action? rolledBack) : SqliteWriteItem
+{
+    private readonly TaskCompletionSource<T> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private T _result = default!;
+
+    public Task<T> Task => _end.Task;
+
+    public override void Run(SqliteConnection connection) => _result = work(connection);
+    public override void OnCommitted() => committed?.Invoke(_result);
+    public override void OnRolledBack() => rolledBack?.Invoke();
+    protected override void SetResult() => _end.TrySetResult(_result);
+    protected override void SetException(Exception exception) => _end.TrySetException(exception);
+    protected override void SetCancelled(CancellationToken cancel) => _end.TrySetCanceled(cancel);
+}
