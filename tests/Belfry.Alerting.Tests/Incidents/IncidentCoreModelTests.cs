@@ -166,5 +166,5 @@ public sealed class IncidentCoreModelTests
         {
             _lastEvent = null;
             holds(new IncidentDesk(), steps);
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(200).WithQuietOnSuccess(true));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(100).WithQuietOnSuccess(true));
 }

@@ -10,7 +10,7 @@ public sealed class OnCallRotaPropertyTests
     private static readonly string[] Zones =
         ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "America/St_Johns", "Asia/Kathmandu", "Pacific/Chatham"];
 
-    private static readonly Config Runs = Config.QuickThrowOnFailure.WithMaxTest(60).WithQuietOnSuccess(true);
+    private static readonly Config Runs = Config.QuickThrowOnFailure.WithMaxTest(40).WithQuietOnSuccess(true);
 
     private sealed record Case(OnCallSchedule Schedule, DateTimeOffset From, int Hours);
 
@@ -37,7 +37,7 @@ public sealed class OnCallRotaPropertyTests
                            select new ScheduleOverride(
                                new Guid(day, 0, 0, new byte[8]), Person(who), Utc(2026, 1, 1).AddDays(day), Utc(2026, 1, 1).AddDays(day).AddHours(hours))).ListOf(2)
         from offset in Gen.Choose(0, 24 * 365)
-        from length in Gen.Choose(1, 24 * 10)
+        from length in Gen.Choose(1, 24 * 5)
         select new Case(new OnCallSchedule(default, "rota", zone, [.. layers], [.. overrides]), Utc(2026, 1, 1).AddHours(offset), length);
 
     [Fact]
@@ -49,7 +49,7 @@ public sealed class OnCallRotaPropertyTests
         {
             line[0].Start.ShouldBe(from);
             line[^1].End.ShouldBe(to);
-            line.ShouldAllBe(shift => shift.End > shift.Start);
+            line.All(shift => shift.End > shift.Start).ShouldBeTrue();
             for (var i = 1; i < line.Count; i++) line[i].Start.ShouldBe(line[i - 1].End);
         }
     });
@@ -119,7 +119,7 @@ public sealed class OnCallRotaPropertyTests
         {
             var schedule = Schedule(zone, Layer(Day, new(2025, 1, 1, 2, 30, 0), Ann, Bob));
             var shifts = OnCallRota.Shifts(schedule, Utc(2025, 3, 1), Utc(2025, 11, 30)).Final;
-            shifts.ShouldAllBe(shift => shift.UserId != null, zone);
+            shifts.All(shift => shift.UserId is not null).ShouldBeTrue(zone);
             for (var i = 1; i < shifts.Count - 1; i++)
                 (shifts[i].End - shifts[i].Start).TotalHours.ShouldBeInRange(22, 26, zone);
             shifts.Count.ShouldBeInRange(274, 276, zone);
