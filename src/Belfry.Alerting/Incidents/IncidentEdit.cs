@@ -94,6 +94,7 @@ internal sealed class IncidentEdit(Incident? before, Incident after, IncidentCau
         var present = Incident.Status == IncidentStatus.Triggered ? Incident.Responders : [];
         foreach (var responder in former)
             if (!present.Any(other => other.UserId == responder.UserId)) Turn.Assignments.Add(AssignmentOf(responder, epoch, EndedBy));
+        if (epoch == before?.Epoch) return;
         foreach (var responder in present)
             if (responder.Epoch == epoch) Turn.Assignments.Add(AssignmentOf(responder, epoch, null));
     }

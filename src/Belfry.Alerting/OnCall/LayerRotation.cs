@@ -41,9 +41,14 @@ internal sealed class LayerRotation
     {
         AddInside(_start);
         AddInside(_end);
-        var turn = TurnAt(from) + 1;
-        for (var at = TurnStart(turn); at < to; at = TurnStart(++turn)) AddInside(at);
+        if (_layer.Users.Distinct().Skip(1).Any()) AddHandoffs();
         _mask.AddBoundaries(from, to, into);
+
+        void AddHandoffs()
+        {
+            var turn = TurnAt(from) + 1;
+            for (var at = TurnStart(turn); at < to; at = TurnStart(++turn)) AddInside(at);
+        }
 
         void AddInside(DateTimeOffset at)
         {
