@@ -1,0 +1,48 @@
+using System.Reflection;
+using System.Text;
+
+namespace Belfry.Tidy.Tests;
+
+/// <summary>The public surface of each library, in api/*.txt: a change of it is seen in review. `./dev api --accept` writes it anew.</summary>
+public class PublicApiTests
+{
+    // What the compiler writes for every record and delegate says nothing about the surface.
+    private static readonly string[] Boilerplate =
+        ["Equals", "GetHashCode", "Deconstruct", "BeginInvoke", "EndInvoke", "value__", "PrintMembers", "ToString", "GetBaseDefinition"];
+
+    public static TheoryData<string> Libraries => ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Belfry.Testing"];
+
+    [Theory]
+    [MemberData(nameof(Libraries))]
+    public void The_public_surface_is_the_accepted_one(string library)
+    {
+        var path = Path.Combine(Repository.Root, "api", library + ".txt");
+        var surface = Surface(Assembly.Load(library));
+        if (Environment.GetEnvironmentVariable("BELFRY_API_ACCEPT") == "1")
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllText(path, surface);
+        }
+
+        surface.ShouldBe(File.Exists(path) ? File.ReadAllText(path) : "", $"api/{library}.txt differs; if the change is meant: ./dev api --accept");
+    }
+
+    [Fact]
+    public void A_changed_surface_is_caught() => Surface(typeof(Planted).Assembly).ShouldContain(nameof(PublicApiTests));
+
+    private static string Surface(Assembly assembly)
+    {
+        var text = new StringBuilder();
+        foreach (var type in assembly.GetExportedTypes().OrderBy(type => type.FullName, StringComparer.Ordinal))
+        {
+            text.Append(type.FullName).Append('\n');
+            foreach (var member in type.GetMembers(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
+                         .Where(member => member is not MethodInfo { IsSpecialName: true } && !member.Name.Contains('<', StringComparison.Ordinal)
+                             && !Boilerplate.Contains(member.Name))
+                         .Select(member => member.ToString()!).Order(StringComparer.Ordinal))
+                text.Append("    ").Append(member).Append('\n');
+        }
+
+        return text.ToString();
+    }
+}
