@@ -61,7 +61,7 @@ internal sealed class IncidentDesk
     public Incident Send(IncidentCommand command)
     {
         Turn(turn => Core.Take(command, turn));
-        return Last.Changed.SingleOrDefault() ?? Core.Find(command.IncidentId) ?? throw new InvalidOperationException("No such incident.");
+        return Turns.SelectMany(turn => turn.Changed).Last(incident => incident.Id == command.IncidentId);
     }
 
     public Incident Do(Incident incident, CommandKind kind, UserId? actor = null) => Send(Command(incident.Id, kind, actor));

@@ -1,6 +1,7 @@
 using Belfry.Alerting.Catalog;
 using Belfry.Alerting.Events;
 using Belfry.Alerting.Incidents;
+using Belfry.Alerting.People;
 using static Belfry.Alerting.Tests.Incidents.IncidentDesk;
 
 namespace Belfry.Alerting.Tests.Incidents;
@@ -236,7 +237,7 @@ public sealed class IncidentEventTests
     [Fact]
     public void A_service_that_is_gone_still_gets_its_incident_and_the_fallback_is_told()
     {
-        _desk.Catalog = new CatalogSnapshot(2, [], [], [], [], [Person(Eve, "eve", People.UserRole.Administrator)]);
+        _desk.Catalog = new CatalogSnapshot(2, [], [], [], [], [Person(Eve, "eve", UserRole.Administrator)]);
         var incident = _desk.Trigger();
         incident.NobodyOnCall.ShouldBeTrue();
         incident.Urgency.ShouldBe(Urgency.High);

@@ -1,3 +1,4 @@
+using Belfry.Alerting.Catalog;
 using Belfry.Alerting.Events;
 using Belfry.Alerting.Incidents;
 using Belfry.Alerting.OnCall;
@@ -159,7 +160,7 @@ public sealed class IncidentTimerTests
     public void A_schedule_is_read_anew_when_a_level_is_entered()
     {
         var rota = new ScheduleId(Named(50));
-        _desk.Catalog = CatalogOf(levels: [new(5, [new(Catalog.TargetKind.Schedule, rota.Value)])], schedules: [Always(rota, Ann)]);
+        _desk.Catalog = CatalogOf(levels: [new(5, [new(TargetKind.Schedule, rota.Value)])], schedules: [Always(rota, Ann)]);
         var incident = _desk.Trigger();
         incident.Responders.Single().UserId.ShouldBe(Ann);
         _desk.Catalog = CatalogOf(levels: [], schedules: [Always(rota, Bob)]);
@@ -170,7 +171,7 @@ public sealed class IncidentTimerTests
     public void A_level_with_nobody_is_stepped_over_at_once()
     {
         var rota = new ScheduleId(Named(50));
-        _desk.Catalog = CatalogOf(levels: [new(5, [new(Catalog.TargetKind.Schedule, rota.Value)]), Level(7, Bob)], schedules: [Always(rota, null)]);
+        _desk.Catalog = CatalogOf(levels: [new(5, [new(TargetKind.Schedule, rota.Value)]), Level(7, Bob)], schedules: [Always(rota, null)]);
         var incident = _desk.Trigger();
         (incident.Level, incident.EscalateAt).ShouldBe((2, _desk.Now.AddMinutes(7)));
         _desk.Active.Single().UserId.ShouldBe(Bob);
@@ -180,7 +181,7 @@ public sealed class IncidentTimerTests
     public void Nobody_at_any_level_still_makes_the_incident_and_tells_the_fallback()
     {
         var rota = new ScheduleId(Named(50));
-        _desk.Catalog = CatalogOf(levels: [new(5, [new(Catalog.TargetKind.Schedule, rota.Value)])], schedules: [Always(rota, null)]);
+        _desk.Catalog = CatalogOf(levels: [new(5, [new(TargetKind.Schedule, rota.Value)])], schedules: [Always(rota, null)]);
         var incident = _desk.Trigger();
         (incident.NobodyOnCall, incident.Level).ShouldBe((true, 0));
         incident.Responders.Single().ShouldBe(new Responder(Eve, _desk.Now, true, 1));
@@ -192,7 +193,7 @@ public sealed class IncidentTimerTests
     public void Someone_who_comes_on_call_later_gets_what_the_fallback_left()
     {
         var rota = new ScheduleId(Named(50));
-        IReadOnlyList<Catalog.EscalationLevel> levels = [new(5, [new(Catalog.TargetKind.Schedule, rota.Value)])];
+        IReadOnlyList<EscalationLevel> levels = [new(5, [new(TargetKind.Schedule, rota.Value)])];
         _desk.Catalog = CatalogOf(levels: levels, loops: 0, schedules: [Always(rota, null)]);
         var incident = _desk.Trigger();
         _desk.Catalog = CatalogOf(levels: levels, loops: 0, schedules: [Always(rota, Cat)]);

@@ -36,9 +36,9 @@ public sealed class OnCallRotaPropertyTests
         from overrides in (from day in Gen.Choose(0, 360) from hours in Gen.Choose(1, 100) from who in Gen.Choose(1, 3)
                            select new ScheduleOverride(
                                new Guid(day, 0, 0, new byte[8]), Person(who), Utc(2026, 1, 1).AddDays(day), Utc(2026, 1, 1).AddDays(day).AddHours(hours))).ListOf(2)
-        from from in Gen.Choose(0, 24 * 365)
+        from offset in Gen.Choose(0, 24 * 365)
         from length in Gen.Choose(1, 24 * 10)
-        select new Case(new OnCallSchedule(default, "rota", zone, [.. layers], [.. overrides]), Utc(2026, 1, 1).AddHours(from), length);
+        select new Case(new OnCallSchedule(default, "rota", zone, [.. layers], [.. overrides]), Utc(2026, 1, 1).AddHours(offset), length);
 
     [Fact]
     public void Shifts_and_gaps_together_are_the_window_without_overlap() => ForAll(test =>
