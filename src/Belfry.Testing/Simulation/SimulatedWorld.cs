@@ -127,7 +127,12 @@ public sealed class SimulatedWorld
 
     internal void Enqueue(TimeSpan delay, SimulatedNode? node, EventKind kind, SendOrPostCallback callback, object? state)
     {
-        if (Environment.CurrentManagedThreadId != _thread) LeftTheThread(node);
+        if (Environment.CurrentManagedThreadId != _thread)
+        {
+            LeftTheThread(node);
+            return;
+        }
+
         var at = _nowTicks + Math.Max(0, delay.Ticks);
         _events.Enqueue(new SimulatedEvent(node, kind, callback, state), new EventOrder(at, (uint)_ties.Next(), _sequence++));
     }
@@ -171,14 +176,11 @@ public sealed class SimulatedWorld
         return endTicks == long.MaxValue ? RunEnd.Idle : RunEnd.TimeUp;
     }
 
-    private void LeftTheThread(SimulatedNode? node)
-    {
-        var failure = new InvalidOperationException(
+    /// <summary>Noted for the run to throw; thrown here, on a thread of the pool, it would end the process.</summary>
+    private void LeftTheThread(SimulatedNode? node) =>
+        Fail(new InvalidOperationException(
             $"Code of node '{node?.Name ?? "world"}' runs on another thread; see the remarks of {nameof(SimulatedWorld)} for the usual ways out.\n" +
-            Environment.StackTrace);
-        Fail(failure);
-        throw failure;
-    }
+            Environment.StackTrace));
 
     private SimulationException Failure(Exception inner) =>
         new($"Seed {Seed}, at {Elapsed} after {Steps} events: {inner.GetType().Name}: {inner.Message}", inner);
