@@ -1,3 +1,4 @@
+using Belfry.Server.Security;
 using Microsoft.AspNetCore.Hosting.Server;
 
 namespace Belfry.Server.Hosting;
@@ -27,9 +28,9 @@ internal static class HostLogging
     public static void AddHops(this IServiceCollection services)
     {
         services.AddSingleton(provider => new HopRunner(
-            () => EmbeddedPipeline.Workers(
+            cancel => EmbeddedPipeline.HopsAsync(
                 provider.GetRequiredService<EmbeddedShape>(),
-                new Uri((provider.GetRequiredService<ServerOptions>().BaseUrl ?? provider.GetRequiredService<IServer>().LocalUrl()) + "/")),
+                new Uri((provider.GetRequiredService<ServerOptions>().BaseUrl ?? provider.GetRequiredService<IServer>().LocalUrl()) + "/"), cancel),
             provider.GetRequiredService<IHostApplicationLifetime>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<HopRunner>>()));
         services.AddHostedService(provider => provider.GetRequiredService<HopRunner>());
