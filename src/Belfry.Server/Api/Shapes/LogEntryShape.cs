@@ -4,6 +4,7 @@ using Belfry.Alerting;
 using Belfry.Alerting.Catalog;
 using Belfry.Alerting.Incidents;
 using Belfry.Alerting.Timeline;
+using EventId = Belfry.Alerting.EventId;
 
 namespace Belfry.Server.Api;
 
