@@ -52,7 +52,7 @@ public static class Pipeline
 
     // Everything that happened to an incident -> its story, readable and rebuildable.
     private static Hop Timeline(PipelinePorts ports) => Consume(ports, "timeline", TimelineHop.Group(ports.Topics), logger => TimelineHop.Create(
-        ports.Store, ports.Topics, ports.Changes.Poke, ports.Time, logger));
+        ports.Store, ports.Changes.Poke, ports.Time, logger));
 
     private static Hop Consume(PipelinePorts ports, string name, ConsumerGroup group, Func<ILogger, PartitionOwnerFactory> owners)
     {

@@ -1,3 +1,5 @@
+using Belfry.Log;
+
 namespace Belfry.Deliveries;
 
 /// <summary>A claim's result, and the row to write (null: leave it).</summary>
@@ -60,7 +62,6 @@ public static class DeliveryTransitions
         accepted = row is not null && row.Epoch == epoch && row.Attempt == completion.Attempt
             && (row.State == DeliveryState.Sending || row.State == completion.State);
         if (!accepted || row!.State != DeliveryState.Sending) return null;
-        var keeps = KeepsRecord(completion.State);
         return row with
         {
             State = completion.State,
@@ -68,12 +69,13 @@ public static class DeliveryTransitions
             ProviderReference = completion.ProviderReference,
             NextAt = completion.NextAt,
             UpdatedAt = now,
-            RecordKey = keeps ? completion.Record.Key : null,
-            RecordValue = keeps ? completion.Record.Value : null,
+            RecordKey = KeptOf(completion.Record, completion.State)?.Key,
+            RecordValue = KeptOf(completion.Record, completion.State)?.Value,
         };
     }
 
-    private static bool KeepsRecord(DeliveryState state) => state is DeliveryState.Dead or DeliveryState.Unknown;
+    private static LogRecord? KeptOf(LogRecord record, DeliveryState state) =>
+        state is DeliveryState.Dead or DeliveryState.Unknown ? record : null;
 
     private static DeliveryRow Fresh(DeliveryClaim claim, DateTimeOffset now) => new()
     {
@@ -104,8 +106,8 @@ public static class DeliveryTransitions
         {
             State = state,
             Reason = reason,
-            RecordKey = KeepsRecord(state) ? claim.Record.Key : null,
-            RecordValue = KeepsRecord(state) ? claim.Record.Value : null,
+            RecordKey = KeptOf(claim.Record, state)?.Key,
+            RecordValue = KeptOf(claim.Record, state)?.Value,
         };
         return new(new(ClaimVerdict.Ended, ended), ended);
     }

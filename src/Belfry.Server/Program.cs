@@ -1,2 +1,69 @@
-var app = WebApplication.CreateBuilder(args).Build();
-app.Run();
+using Belfry.Server.Api;
+using Belfry.Server.Events;
+using Belfry.Server.Hosting;
+using Belfry.Server.Pages;
+using Belfry.Server.Security;
+using Microsoft.AspNetCore.Hosting.Server;
+
+if (args.Contains("--help"))
+{
+    Console.WriteLine(ServerOptions.Usage);
+    return 0;
+}
+
+var faults = new List<string>();
+var options = ServerOptions.Read(args, new ConfigurationBuilder().AddEnvironmentVariables().Build(), faults);
+if (faults.Count > 0)
+{
+    await Console.Error.WriteLineAsync(string.Join('\n', faults) + "\nbelfry-server --help lists the options.");
+    return 2;
+}
+
+await using var server = await BelfryServer.OpenAsync(options, TimeProvider.System, CancellationToken.None);
+await server.App.RunAsync();
+return 0;
+
+/// <summary>The whole server: what it is made of, and the way of a request through it.</summary>
+internal sealed class BelfryServer(WebApplication app, EmbeddedShape shape) : IAsyncDisposable
+{
+    public WebApplication App => app;
+
+    public static async Task<BelfryServer> OpenAsync(ServerOptions options, TimeProvider time, CancellationToken cancel)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.Logging.AddBelfryConsole();
+        builder.WebHost.UseUrls(options.Urls.Split(';')).LimitRequests();
+        var shape = await EmbeddedShape.OpenAsync(options, time, HostLogging.Factory(builder.Configuration), cancel);
+        shape.Register(builder.Services);
+        if (options.Demo) builder.Services.AddSingleton(await DemoData.EnsureAsync(shape, cancel));
+        builder.Services.AddSecurity(options.DataDir);
+        builder.Services.AddHops();
+        builder.Services.AddApi();
+        builder.Services.AddPages();
+
+        var app = builder.Build();
+        await app.Services.GetRequiredService<AdministratorGate>().LookAsync(cancel);
+        app.UseAdministratorGate();
+        app.UseSecurityHeaders();
+        app.UseStaticFiles();
+        app.UseRouting();
+        app.UseAuthentication();
+        app.UseRequestGuard();
+        app.UseAuthorization();
+        app.UseAntiforgery();
+        app.MapHealth();
+        app.MapEvents();
+        app.MapSignIn();
+        app.MapAccess();
+        app.MapApi();
+        app.MapPages();
+        return new BelfryServer(app, shape);
+    }
+
+    /// <summary>The app first, so that what drains still has its stores.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await app.DisposeAsync();
+        await shape.DisposeAsync();
+    }
+}

@@ -145,7 +145,9 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
         if (!wal.Exists || wal.Length <= options.WalBytesMax) return;
         try
         {
+            connection.Statement("pragma busy_timeout = 250").Run();
             connection.Statement("pragma wal_checkpoint(truncate)").Run();
+            connection.Statement("pragma busy_timeout = 5000").Run();
         }
         catch (SqliteException exception)
         {

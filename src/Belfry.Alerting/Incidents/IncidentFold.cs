@@ -69,7 +69,14 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
     {
         await _stop.CancelAsync();
         if (_relaying is null) return;
-        await _relaying.WaitAsync(cancel).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
+        try
+        {
+            await _relaying.WaitAsync(cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            // Either the relay has ended, which was asked for, or the drain's bound has passed; what is left waits in the outbox.
+        }
     }
 
     private async ValueTask CommitAsync(

@@ -6,9 +6,9 @@ namespace Belfry.Alerting.Planning;
 /// <summary>Puts aside what could not be planned or delivered: the raw bytes and key, the reason and the attempts in headers.</summary>
 internal static class DeadLetters
 {
-    public const string Reason = "belfry-reason";
-    public const string Attempts = "belfry-attempts";
-    public const string Source = "belfry-source";
+    public const string Reason = "reason";
+    public const string Attempts = "attempts";
+    public const string Source = "source";
 
     public static OutgoingRecord RecordOf(Topics topics, LogRecord record, string reason, int attempts) => new()
     {

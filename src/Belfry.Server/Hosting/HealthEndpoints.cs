@@ -4,7 +4,7 @@ namespace Belfry.Server.Hosting;
 
 /// <summary>
 /// <c>/health/live</c>: the process answers; fails only where a restart helps, so never for a store or a hop. <c>/health/ready</c>:
-/// every hop runs and the log takes records. Neither says why in public; <c>/health/details</c> does, to administrators.
+/// every hop runs. Neither says why in public; <c>/health/details</c> does, to administrators.
 /// </summary>
 internal static class HealthEndpoints
 {
@@ -12,7 +12,7 @@ internal static class HealthEndpoints
     {
         routes.MapGet("/health/live", () => Results.Text("live\n")).Public();
         routes.MapGet("/health/ready", (HopRunner hops) =>
-            hops.Statuses.All(hop => hop.Running)
+            hops.AllRun
                 ? Results.Text("ready\n")
                 : Results.Text("not ready\n", statusCode: StatusCodes.Status503ServiceUnavailable)).Public();
         routes.MapGet("/health/details", (HopRunner hops) => Results.Json(new HealthDetails(hops.Statuses), HostJson.Default.HealthDetails))

@@ -7,20 +7,23 @@ namespace Belfry.Server.Hosting;
 /// <param name="Fault">Why it last ended, without its details; null when it never did.</param>
 internal sealed record HopStatus(string Name, bool Running, int Restarts, string? Fault);
 
+/// <summary>Something that runs as long as the server does. It ends on cancel, when it has drained.</summary>
+internal sealed record Worker(string Name, Func<CancellationToken, Task> RunAsync);
+
 /// <summary>
 /// Keeps the hops of the pipeline running: one that ends or throws is started again after a pause that doubles from a second to half a
 /// minute, and starts over at a second once it has run for a minute. On shutdown all are cancelled and awaited, so they drain.
 /// </summary>
 internal sealed partial class HopRunner(
-    IReadOnlyList<(string Name, Func<CancellationToken, Task> RunAsync)> hops, TimeProvider time, ILogger<HopRunner> logger) : BackgroundService
+    Func<IReadOnlyList<Worker>> makeHops, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<HopRunner> logger) : BackgroundService
 {
     private static readonly TimeSpan PauseMin = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Steady = TimeSpan.FromMinutes(1);
     private readonly Lock _lock = new();
-    private readonly HopStatus[] _statuses = [.. hops.Select(hop => new HopStatus(hop.Name, false, 0, null))];
+    private HopStatus[] _statuses = [];
 
-    /// <summary>In the order of the pipeline.</summary>
+    /// <summary>In the order of the pipeline; empty before the server listens.</summary>
     public IReadOnlyList<HopStatus> Statuses
     {
         get
@@ -29,19 +32,32 @@ internal sealed partial class HopRunner(
         }
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Enumerable.Range(0, hops.Count).Select(at => KeepRunningAsync(at, stoppingToken)));
-
-    private async Task KeepRunningAsync(int at, CancellationToken cancel)
+    /// <summary>True once all hops run.</summary>
+    public bool AllRun
     {
-        // A hop may work for long before it first waits; the host's start must not wait for it.
-        await Task.Yield();
+        get
+        {
+            lock (_lock) return _statuses.Length > 0 && _statuses.All(status => status.Running);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // Links in messages need the address, and with port 0 that is known only once the server listens.
+        if (!await lifetime.HasStartedAsync(stoppingToken)) return;
+        var hops = makeHops();
+        lock (_lock) _statuses = [.. hops.Select(hop => new HopStatus(hop.Name, false, 0, null))];
+        await Task.WhenAll(hops.Select((hop, at) => Task.Run(() => KeepRunningAsync(hop, at, stoppingToken), CancellationToken.None)));
+    }
+
+    private async Task KeepRunningAsync(Worker hop, int at, CancellationToken cancel)
+    {
         var pause = PauseMin;
         while (!cancel.IsCancellationRequested)
         {
             var startedAt = time.GetTimestamp();
             Update(at, status => status with { Running = true });
-            var fault = await RunOnceAsync(hops[at], cancel);
+            var fault = await RunOnceAsync(hop, cancel);
             if (cancel.IsCancellationRequested) break;
             pause = time.GetElapsedTime(startedAt) >= Steady ? PauseMin : pause;
             Update(at, status => status with { Running = false, Restarts = status.Restarts + 1, Fault = fault });
@@ -60,7 +76,7 @@ internal sealed partial class HopRunner(
         Update(at, status => status with { Running = false });
     }
 
-    private async Task<string> RunOnceAsync((string Name, Func<CancellationToken, Task> RunAsync) hop, CancellationToken cancel)
+    private async Task<string> RunOnceAsync(Worker hop, CancellationToken cancel)
     {
         try
         {

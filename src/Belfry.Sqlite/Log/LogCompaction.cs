@@ -33,7 +33,7 @@ internal sealed class LogCompaction(SqliteLog log, LogPartition partition, long 
             var step = await log.CleaningReadAsync(
                 c => LogCleaning.Superseded(c, partition.Id, at, window, windowStart, keepFromMs, batchRecords), cancel);
             if (step.Offsets.Count > 0)
-                removed += await log.CleanAsync(
+                removed += await log.CompactAsync(
                     partition, connection => LogCleaning.Remove(connection, partition.Id, step.Offsets, partition.NextOffset), cancel);
             from = step.NextOffset;
         }

@@ -68,6 +68,13 @@ internal sealed class LogPartition(long id, TopicPartition source, SqliteLogOpti
         }
     }
 
+    /// <summary>Compaction removed records in the midst: those in memory may be among them.</summary>
+    public void ForgetTail()
+    {
+        lock (_lock)
+            while (_tailStart < _end) DropOldest_NeedsLock();
+    }
+
     /// <summary>Adds up to <paramref name="max"/> records from memory. False: the next ones are on the disk only.</summary>
     public bool TryReadTail(long from, int max, List<LogRecord> into)
     {

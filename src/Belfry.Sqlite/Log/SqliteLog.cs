@@ -83,7 +83,7 @@ public sealed partial class SqliteLog : IPartitionedLog
         var partition = Partition(source);
         var records = new List<LogRecord>();
         if (partition.TryReadTail(Math.Max(0, fromOffset), max, records)) return records;
-        return await ReadFileAsync(partition, fromOffset, max, long.MaxValue, cancel);
+        return await ReadFileAsync(partition, fromOffset, partition.Extent.End, max, long.MaxValue, cancel);
     }
 
     public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) => new(Partition(source).Extent);
@@ -93,10 +93,10 @@ public sealed partial class SqliteLog : IPartitionedLog
         lock (_lock) return new(_commits.TryGetValue((group, source), out var next) ? next : null);
     }
 
-    /// <summary>Reads from the disk, never past the end that is known in memory.</summary>
-    internal ValueTask<List<LogRecord>> ReadFileAsync(LogPartition partition, long from, int max, long bytesMax, CancellationToken cancel)
+    /// <summary>Reads from the disk up to below <paramref name="end"/>, an end that was known in memory.</summary>
+    internal ValueTask<List<LogRecord>> ReadFileAsync(
+        LogPartition partition, long from, long end, int max, long bytesMax, CancellationToken cancel)
     {
-        var end = partition.Extent.End;
         from = Math.Max(0, from);
         return from >= end || max < 1
             ? new([])

@@ -132,10 +132,13 @@ internal sealed class SqliteLogConsumer(SqliteLog log, LogGroup group) : ILogCon
         {
             var position = positions[(_turn + n) % positions.Length];
             if (position.Paused) continue;
-            var before = records.Count;
+            var (before, end) = (records.Count, position.Partition.Extent.End);
             if (!position.Partition.TryReadTail(position.Next, max - before, records))
-                records.AddRange(await log.ReadFileAsync(position.Partition, position.Next, max - before, log.Options.PollBytesMax, cancel));
-            if (records.Count > before) advances.Add((position, records[^1].Offset + 1));
+                records.AddRange(await log.ReadFileAsync(
+                    position.Partition, position.Next, end, max - before, log.Options.PollBytesMax, cancel));
+
+            // Nothing up to the end: all of it was removed, and the next poll need not look again.
+            advances.Add((position, records.Count > before ? records[^1].Offset + 1 : Math.Max(position.Next, end)));
         }
 
         // Only now: a read that fails or is cancelled half way must not have moved any position.

@@ -1,0 +1,211 @@
+using Microsoft.Extensions.Logging;
+
+namespace Belfry.Log;
+
+/// <summary>
+/// The owners of one member's partitions, kept in step with the assignment: started, fed, paused, drained and let go of. Used by the
+/// poll loop only.
+/// </summary>
+internal sealed partial class OwnerSet(
+    ConsumerGroup group, PartitionOwnerFactory owners, ConsumerOptions options, TimeProvider time, ILogger logger) : IAssignmentListener
+{
+    private readonly SortedDictionary<TopicPartition, OwnedPartition> _sources = [];
+    private readonly SortedDictionary<TopicPartition, OwnedPartition> _owners = [];
+
+    /// <summary>The fault of an owner that ended by itself; the consumer must be built anew.</summary>
+    public Exception? Fault => _owners.Values.Select(o => o.Fault).FirstOrDefault(f => f is not null);
+
+    public bool AnyPaused { get; private set; }
+
+    public void Assigned(IReadOnlyList<TopicPartition> partitions)
+    {
+        foreach (var unit in partitions.Order().GroupBy(UnitOf).OrderBy(u => u.Key))
+        {
+            TopicPartition[] sources = [.. unit];
+            var owned = new OwnedPartition(sources, owners(unit.Key.Partition, sources));
+            _owners.Add(unit.Key, owned);
+            foreach (var source in sources) _sources.Add(source, owned);
+            owned.Start(OwnerEnded);
+        }
+
+        AssignmentChanged(group.Name, "assigned", string.Join(", ", partitions.Order()));
+    }
+
+    public async ValueTask RevokedAsync(ILogConsumer consumer, IReadOnlyList<TopicPartition> partitions)
+    {
+        AssignmentChanged(group.Name, "revoked", string.Join(", ", partitions.Order()));
+        var leaving = UnitsOf(partitions);
+        await DrainAsync(leaving);
+        try
+        {
+            await CommitAsync(consumer, leaving, CancellationToken.None);
+        }
+        catch (Exception fault) when (fault is LogUnavailableException or OwnershipLostException)
+        {
+            // The next owner repeats what was not committed; holding on to the partition would help nobody.
+            LastCommitFailed(fault, group.Name);
+        }
+
+        foreach (var owned in leaving) Remove(owned);
+    }
+
+    public void Lost(IReadOnlyList<TopicPartition> partitions)
+    {
+        AssignmentChanged(group.Name, "lost", string.Join(", ", partitions.Order()));
+        foreach (var owned in UnitsOf(partitions)) Remove(owned);
+    }
+
+    /// <summary>Hands out the records of one poll, each owner's in their order.</summary>
+    public void Offer(IReadOnlyList<LogRecord> records)
+    {
+        for (var at = 0; at < records.Count;)
+        {
+            var owned = _sources[records[at].Source];
+            var from = at;
+            while (++at < records.Count && records[at].Source == records[from].Source)
+            {
+                // One partition's records usually come in one run.
+            }
+
+            owned.Owner.Offer(from == 0 && at == records.Count ? records : [.. records.Skip(from).Take(at - from)]);
+        }
+    }
+
+    /// <summary>Pauses who is full, resumes who is down to half.</summary>
+    public void Throttle(ILogConsumer consumer)
+    {
+        AnyPaused = false;
+        foreach (var owned in _owners.Values)
+        {
+            var held = owned.Owner.Held;
+            if (!owned.IsPaused && held >= options.HeldMax)
+            {
+                owned.IsPaused = true;
+                foreach (var source in owned.Sources) consumer.Pause(source);
+            }
+            else if (owned.IsPaused && held <= options.HeldMax / 2)
+            {
+                owned.IsPaused = false;
+                foreach (var source in owned.Sources) consumer.Resume(source);
+            }
+
+            AnyPaused |= owned.IsPaused;
+        }
+    }
+
+    public ValueTask CommitAsync(ILogConsumer consumer, CancellationToken cancel) => CommitAsync(consumer, [.. _owners.Values], cancel);
+
+    /// <summary>Drains and commits all, then lets go of them. A failed commit costs a repetition, nothing more.</summary>
+    public async ValueTask CloseAsync(ILogConsumer consumer)
+    {
+        OwnedPartition[] healthy = [.. _owners.Values.Where(o => o.Fault is null)];
+        await DrainAsync(healthy);
+        await CommitAsync(consumer, healthy, CancellationToken.None);
+        Abandon();
+    }
+
+    /// <summary>Lets go of all at once; nothing is committed.</summary>
+    public void Abandon()
+    {
+        foreach (var owned in _owners.Values.ToList()) Remove(owned);
+    }
+
+    public IReadOnlyList<PartitionStatus> Describe() => [.. _sources.Select(s => new PartitionStatus(
+        s.Key, s.Value.Owner.Held, s.Value.Owner.LowWaterMark(s.Key), s.Value.Committed.TryGetValue(s.Key, out var at) ? at : null,
+        s.Value.IsPaused))];
+
+    /// <summary>Starts no more work in these, and waits for what runs, all within one budget.</summary>
+    private async Task DrainAsync(IReadOnlyList<OwnedPartition> leaving)
+    {
+        if (leaving.Count == 0) return;
+        using var budget = new CancellationTokenSource(options.DrainBudget, time);
+        // All stop at once; each is awaited in turn, for the slowest one decides anyway.
+        var stops = leaving.Select(owned => StopAsync(owned, budget.Token)).ToList();
+        foreach (var stop in stops) await stop;
+    }
+
+    private async Task StopAsync(OwnedPartition owned, CancellationToken budget)
+    {
+        try
+        {
+            await owned.Owner.StopAsync(budget);
+        }
+        catch (Exception fault)
+        {
+            // Its low-water mark stands as it is: what it did not finish is handed out again.
+            OwnerFailed(fault, owned.Name);
+        }
+    }
+
+    private static async ValueTask CommitAsync(ILogConsumer consumer, IReadOnlyList<OwnedPartition> of, CancellationToken cancel)
+    {
+        List<KeyValuePair<TopicPartition, long>> due = [];
+        foreach (var owned in of)
+            foreach (var source in owned.Sources)
+                if (owned.Fault is null && owned.Owner.LowWaterMark(source) is { } mark && owned.Committed.GetValueOrDefault(source, -1) < mark)
+                    due.Add(new(source, mark));
+        if (due.Count == 0) return;
+        await consumer.CommitAsync(due, cancel);
+        foreach (var owned in of)
+            foreach (var (source, mark) in due)
+                if (owned.Sources.Contains(source)) owned.Committed[source] = mark;
+    }
+
+    private List<OwnedPartition> UnitsOf(IReadOnlyList<TopicPartition> partitions) =>
+        [.. partitions.Order().Select(p => _sources.GetValueOrDefault(p)).OfType<OwnedPartition>().Distinct()];
+
+    private TopicPartition UnitOf(TopicPartition source) => group.CoPartitioned ? new TopicPartition("", source.Partition) : source;
+
+    private void Remove(OwnedPartition owned)
+    {
+        owned.Cancel();
+        _owners.Remove(UnitOf(owned.Sources[0]));
+        foreach (var source in owned.Sources) _sources.Remove(source);
+    }
+
+    private void OwnerEnded(OwnedPartition owned, Exception fault) => OwnerFailed(fault, owned.Name);
+
+    [LoggerMessage(1021, LogLevel.Information, "Group {Group}: {Change} {Partitions}")]
+    private partial void AssignmentChanged(string group, string change, string partitions);
+
+    [LoggerMessage(1023, LogLevel.Warning, "Group {Group}: the commit at a revocation failed; the records since the last commit come again")]
+    private partial void LastCommitFailed(Exception fault, string group);
+
+    [LoggerMessage(1022, LogLevel.Error, "The owner of {Partition} failed")]
+    private partial void OwnerFailed(Exception fault, string partition);
+}
+
+/// <summary>One owner, its sources, and what the poll loop knows of it.</summary>
+internal sealed class OwnedPartition(IReadOnlyList<TopicPartition> sources, IPartitionOwner owner)
+{
+    private readonly CancellationTokenSource _cancel = new();
+    private volatile Exception? _fault;
+
+    public IReadOnlyList<TopicPartition> Sources => sources;
+    public IPartitionOwner Owner => owner;
+    public Dictionary<TopicPartition, long> Committed { get; } = [];
+    public bool IsPaused { get; set; }
+    public Exception? Fault => _fault;
+    public string Name => string.Join('+', sources);
+
+    public void Start(Action<OwnedPartition, Exception> ended) => _ = RunAsync(ended);
+
+    public void Cancel() => _cancel.Cancel();
+
+    private async Task RunAsync(Action<OwnedPartition, Exception> ended)
+    {
+        try
+        {
+            await owner.RunAsync(_cancel.Token);
+        }
+        catch (Exception) when (_cancel.IsCancellationRequested)
+        {
+            // Let go of already: nobody waits for how it ended.
+        }
+        catch (Exception fault)
+        {
+            _fault = fault;
+            ended(this, fault);
+        }
+    }
+}

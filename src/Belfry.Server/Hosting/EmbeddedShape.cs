@@ -1,0 +1,97 @@
+using System.Security.Cryptography;
+using Belfry.Alerting;
+using Belfry.Alerting.Access;
+using Belfry.Alerting.Catalog;
+using Belfry.Alerting.Events;
+using Belfry.Alerting.Feedback;
+using Belfry.Alerting.Incidents;
+using Belfry.Alerting.OnCall;
+using Belfry.Alerting.People;
+using Belfry.Alerting.Storage;
+using Belfry.Alerting.Timeline;
+using Belfry.Log;
+using Belfry.Outbox;
+using Belfry.Sqlite;
+
+namespace Belfry.Server.Hosting;
+
+/// <summary>
+/// The embedded shape (design section 1): log and stores in one SQLite file, one process. Opened before the web host is built and closed
+/// after it has stopped, so that nothing loses its store while it drains.
+/// </summary>
+internal sealed class EmbeddedShape : IAsyncDisposable
+{
+    private const int LinkKeyBytes = 32;
+
+    private EmbeddedShape(ServerOptions options, SqliteFile file, SqliteLog log, SqliteOutboxStore store, TimeProvider time, ILoggerFactory loggers)
+    {
+        (Options, File, Log, Store, Time, Loggers) = (options, file, log, store, time, loggers);
+        Topics = new Topics();
+        Ids = new IdSource(() => Guid.CreateVersion7(time.GetUtcNow()));
+        Catalog = new CatalogReader(store, log, time, loggers.CreateLogger<CatalogReader>());
+        People = new PeopleStore(store, Catalog, Topics, Ids, RandomNumberGenerator.Fill);
+        Services = new CatalogStore(store, Catalog, Ids, RandomNumberGenerator.Fill);
+        Schedules = new ScheduleStore(store, Catalog, Ids);
+        Access = new AccessStore(store, Ids, RandomNumberGenerator.Fill);
+        LinkKey = PrivateFiles.KeyAt(Path.Combine(options.DataDir, "keys", "links.key"), LinkKeyBytes);
+    }
+
+    public ServerOptions Options { get; }
+    public SqliteFile File { get; }
+    public SqliteLog Log { get; }
+    public SqliteOutboxStore Store { get; }
+    public TimeProvider Time { get; }
+    public ILoggerFactory Loggers { get; }
+    public Topics Topics { get; }
+    public IdSource Ids { get; }
+    public CatalogReader Catalog { get; }
+    public PeopleStore People { get; }
+    public CatalogStore Services { get; }
+    public ScheduleStore Schedules { get; }
+    public AccessStore Access { get; }
+    public IncidentChanges Changes { get; } = new();
+    public byte[] LinkKey { get; }
+
+    /// <summary>Opens or creates everything under the data folder and brings its tables up to date.</summary>
+    /// <exception cref="SqliteFileInUseException">Another process serves this folder.</exception>
+    /// <exception cref="TopicMismatchException">The file was made with other partition counts.</exception>
+    public static async Task<EmbeddedShape> OpenAsync(ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
+    {
+        PrivateFiles.MakeFolder(options.DataDir);
+        PrivateFiles.MakeFolder(Path.Combine(options.DataDir, "keys"));
+        var file = SqliteFile.Open(
+            Path.Combine(options.DataDir, "belfry.db"), new SqliteFileOptions { Logger = loggers.CreateLogger<SqliteFile>() });
+        try
+        {
+            var log = await SqliteLog.OpenAsync(file, time, cancel: cancel);
+            var store = await SqliteOutboxStore.OpenAsync(file, cancel);
+            var shape = new EmbeddedShape(options, file, log, store, time, loggers);
+            await log.DeclareAsync(shape.Topics.All, cancel);
+            await AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, EmbeddedPipeline.SchemaSteps, cancel);
+            await shape.Catalog.RefreshAsync(cancel);
+            return shape;
+        }
+        catch
+        {
+            await file.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The entry types of all modules, for endpoints and pages.</summary>
+    public void Register(IServiceCollection services)
+    {
+        services.AddSingleton(Options).AddSingleton(this).AddSingleton(Time).AddSingleton(Topics).AddSingleton(Ids);
+        services.AddSingleton<IPartitionedLog>(Log).AddSingleton<IOutboxStore>(Store);
+        services.AddSingleton(Catalog).AddSingleton(People).AddSingleton(Services).AddSingleton(Schedules).AddSingleton(Access);
+        services.AddSingleton(Changes).AddSingleton(new AuditLog(Store)).AddSingleton(new AcknowledgeLinks(LinkKey));
+        services.AddSingleton(new IncidentDirectory(Store)).AddSingleton(new IncidentCommandWriter(Log, Topics));
+        services.AddSingleton(new TimelineReader(Store));
+        services.AddSingleton<RateLimiter>().AddSingleton<RefusedEvents>();
+        services.AddSingleton(provider => new EventAcceptor(
+            Log, Topics, () => Catalog.Current, provider.GetRequiredService<RateLimiter>(), provider.GetRequiredService<RefusedEvents>(),
+            Ids, Time, Loggers.CreateLogger<EventAcceptor>()));
+    }
+
+    public ValueTask DisposeAsync() => File.DisposeAsync();
+}

@@ -1,0 +1,41 @@
+using Microsoft.AspNetCore.Hosting.Server;
+
+namespace Belfry.Server.Hosting;
+
+internal static class HostLogging
+{
+    /// <summary>One line an entry, UTC times, errors of requests and of hops but not every request.</summary>
+    public static ILoggingBuilder AddBelfryConsole(this ILoggingBuilder logging)
+    {
+        logging.ClearProviders();
+        logging.SetMinimumLevel(LogLevel.Information);
+        logging.AddFilter("Microsoft", LogLevel.Warning);
+        logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
+        logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+        });
+        return logging;
+    }
+
+    /// <summary>For what opens before the web host is built.</summary>
+    public static ILoggerFactory Factory(IConfiguration configuration) =>
+        LoggerFactory.Create(logging => logging.AddConfiguration(configuration.GetSection("Logging")).AddBelfryConsole());
+
+    public static void AddHops(this IServiceCollection services)
+    {
+        services.AddSingleton(provider => new HopRunner(
+            () => EmbeddedPipeline.Workers(
+                provider.GetRequiredService<EmbeddedShape>(),
+                new Uri((provider.GetRequiredService<ServerOptions>().BaseUrl ?? provider.GetRequiredService<IServer>().LocalUrl()) + "/")),
+            provider.GetRequiredService<IHostApplicationLifetime>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<HopRunner>>()));
+        services.AddHostedService(provider => provider.GetRequiredService<HopRunner>());
+        services.AddHostedService(provider => new StartupNotice(
+            provider.GetRequiredService<EmbeddedShape>(), provider.GetRequiredService<AdministratorGate>(), provider.GetService<DemoSecrets>(),
+            provider.GetRequiredService<IServer>(), provider.GetRequiredService<IHostApplicationLifetime>(),
+            provider.GetRequiredService<ILogger<StartupNotice>>()));
+    }
+}

@@ -1,0 +1,36 @@
+using Belfry.Alerting.Catalog;
+using Belfry.Server.Security;
+using Microsoft.AspNetCore.Hosting.Server;
+
+namespace Belfry.Server.Hosting;
+
+/// <summary>Once the server listens: prints the set-up link while there is no administrator, and writes the ready file.</summary>
+internal sealed partial class StartupNotice(
+    EmbeddedShape shape, AdministratorGate gate, DemoSecrets? demo, IServer server, IHostApplicationLifetime lifetime,
+    ILogger<StartupNotice> logger) : BackgroundService
+{
+    private static readonly TimeSpan SetupLifetime = TimeSpan.FromDays(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (!await lifetime.HasStartedAsync(stoppingToken)) return;
+        var url = server.LocalUrl();
+        LogServing(logger, url, shape.Options.DataDir);
+        var setupUrl = gate.IsOpen ? null : await InviteAsync(url, stoppingToken);
+        if (shape.Options.ReadyFile is not { } path) return;
+        var mailDir = shape.Options.Smtp is null ? shape.Options.MailPath : null;
+        ReadyFile.Write(path, new ReadyInfo(url, setupUrl, shape.Options.DataDir, demo?.AdminToken, demo?.IntegrationKey, mailDir));
+    }
+
+    // To the console and not to the log, which may be kept and read by others: the link makes an administrator.
+    private async Task<string> InviteAsync(string url, CancellationToken cancel)
+    {
+        var secret = await shape.Access.InviteAsync(null, SetupLifetime, new Actor(null, "start"), shape.Time.GetUtcNow(), cancel);
+        var link = $"{url}/setup/{secret.Text}";
+        await Console.Out.WriteLineAsync($"\nNobody can sign in yet. Make the first administrator within a day, on this machine:\n\n    {link}\n");
+        return link;
+    }
+
+    [LoggerMessage(211, LogLevel.Information, "Belfry serves {Url}, data in {DataDir}")]
+    private static partial void LogServing(ILogger logger, string url, string dataDir);
+}

@@ -1,0 +1,86 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using AngleSharp;
+using Belfry.EndToEnd.Tests.Support;
+
+namespace Belfry.EndToEnd.Tests;
+
+/// <summary>The whole way of one event, through the real program and real neighbours: docs/quickstart.md tells the same story.</summary>
+public class StoryTests
+{
+    [SkippableFact]
+    public async Task An_alert_of_a_real_Alertmanager_pages_is_acknowledged_by_link_and_resolves()
+    {
+        using var folder = new TempFolder();
+        await using var smtp = await SmtpServer.StartAsync(folder.Sub("mail"));
+        await using var belfry = await BelfryProgram.StartAsync(folder.Sub("data"), ChildProgram.FreePort(), "--demo", "--smtp", $"127.0.0.1:{smtp.Port}");
+        await using var alertmanager = await Alertmanager.StartAsync(folder.Sub("alertmanager"), belfry.Url, belfry.IntegrationKey);
+
+        await alertmanager.FireAsync("DiskFull", "db-1", TimeSpan.FromSeconds(25));
+        var mail = await smtp.WaitForAsync("the page", TimeSpan.FromSeconds(30), mail => mail.Subject.Contains("DiskFull on db-1", StringComparison.Ordinal));
+
+        var link = mail.AcknowledgeLink;
+        var page = await belfry.Http.GetAsync(link);
+        page.StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await OnlyIncidentAsync(belfry))["status"]!.GetValue<string>().ShouldBe("triggered", "looking at the link changes nothing");
+
+        (await PressAsync(belfry, link, page)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        await Eventually.TrueAsync("acknowledged", TimeSpan.FromSeconds(10),
+            async () => (await OnlyIncidentAsync(belfry))["status"]!.GetValue<string>() == "acknowledged");
+
+        await Eventually.TrueAsync("resolved by the source", TimeSpan.FromSeconds(60),
+            async () => (await OnlyIncidentAsync(belfry))["status"]!.GetValue<string>() == "resolved");
+        var incident = await OnlyIncidentAsync(belfry);
+        var story = await Eventually.GetAsync("the whole timeline", TimeSpan.FromSeconds(10), async () =>
+        {
+            var entries = (await belfry.GetAsync($"/api/incidents/{incident["id"]}/log_entries?limit=100"))["log_entries"]!.AsArray();
+            var types = entries.Select(entry => entry!["type"]!.GetValue<string>()).ToList();
+            return types.Contains("resolve_log_entry") ? types : null;
+        });
+
+        // Listed newest first, told here from the start. A repeated trigger may stand in between, never a second page.
+        story.Reverse();
+        story.Distinct().ShouldBe(
+            ["trigger_log_entry", "assign_log_entry", "notify_log_entry", "acknowledge_log_entry", "resolve_log_entry"]);
+        smtp.Mails().Count(found => found.MessageId == mail.MessageId).ShouldBe(1);
+        smtp.Mails().Count(found => found.Subject.Contains("DiskFull", StringComparison.Ordinal)).ShouldBe(1);
+    }
+
+    [SkippableFact]
+    public async Task It_stops_within_ten_seconds_and_goes_on_where_it_was()
+    {
+        using var folder = new TempFolder();
+        var (data, port) = (folder.Sub("data"), ChildProgram.FreePort());
+        await using (var first = await BelfryProgram.StartAsync(data, port, "--demo"))
+        {
+            (await first.SendEventAsync("trigger", "k1")).StatusCode.ShouldBe(HttpStatusCode.Accepted);
+            await Eventually.TrueAsync("the incident", TimeSpan.FromSeconds(10), async () => (await first.IncidentsAsync()).Count == 1);
+            (await first.Process.TerminateAsync(TimeSpan.FromSeconds(20))).ShouldBeLessThan(TimeSpan.FromSeconds(10));
+            first.Process.ExitCode.ShouldBe(0, first.Process.Output);
+        }
+
+        await using var second = await BelfryProgram.StartAsync(data, port, "--demo");
+        (await second.SendEventAsync("resolve", "k1")).StatusCode.ShouldBe(HttpStatusCode.Accepted);
+        await Eventually.TrueAsync("resolved", TimeSpan.FromSeconds(10),
+            async () => (await second.IncidentsAsync()).Single()["status"]!.GetValue<string>() == "resolved");
+    }
+
+    private static async Task<JsonNode> OnlyIncidentAsync(BelfryProgram belfry) => (await belfry.IncidentsAsync()).ShouldHaveSingleItem();
+
+    // Presses the page's one button as a browser without script would: same form, same hidden fields, same cookies.
+    private static async Task<HttpResponseMessage> PressAsync(BelfryProgram belfry, Uri link, HttpResponseMessage page)
+    {
+        var document = await BrowsingContext.New(Configuration.Default).OpenAsync(async request => request.Content(await page.Content.ReadAsStringAsync()));
+        var form = document.QuerySelector("main form[method=post]").ShouldNotBeNull();
+        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(link, form.GetAttribute("action") ?? link.ToString()))
+        {
+            Content = new FormUrlEncodedContent(form.QuerySelectorAll("input[name],button[name]")
+                .Select(field => KeyValuePair.Create(field.GetAttribute("name")!, field.GetAttribute("value") ?? ""))),
+        };
+        request.Headers.Add("Origin", belfry.Url.GetLeftPart(UriPartial.Authority));
+        if (page.Headers.TryGetValues("Set-Cookie", out var cookies)) request.Headers.Add("Cookie", string.Join("; ", cookies.Select(cookie => cookie.Split(';')[0])));
+        var answer = await belfry.Http.SendAsync(request);
+        return answer.StatusCode is HttpStatusCode.SeeOther or HttpStatusCode.Redirect
+            ? await belfry.Http.GetAsync(new Uri(belfry.Url, answer.Headers.Location!)) : answer;
+    }
+}

@@ -1,0 +1,57 @@
+using System.Globalization;
+
+namespace Belfry.EndToEnd.Tests.Support;
+
+/// <summary>Debian's prometheus-alertmanager, sending to one Belfry.</summary>
+internal sealed class Alertmanager : IAsyncDisposable
+{
+    private readonly ChildProgram _child;
+    private readonly string _url;
+
+    private Alertmanager(ChildProgram child, string url)
+    {
+        _child = child;
+        _url = url;
+    }
+
+    public static async Task<Alertmanager> StartAsync(string folder, Uri belfry, string routingKey)
+    {
+        var port = ChildProgram.FreePort();
+        var config = Path.Combine(folder, "alertmanager.yml");
+        await File.WriteAllTextAsync(config, $$$"""
+            route: {receiver: pd, group_by: [alertname, instance], group_wait: 1s, group_interval: 5s, repeat_interval: 1h}
+            receivers:
+            - name: pd
+              pagerduty_configs:
+              - {url: '{{{belfry}}}v2/enqueue', routing_key: {{{routingKey}}}, severity: '{{ .CommonLabels.severity }}', description: '{{ .CommonLabels.alertname }} on {{ .CommonLabels.instance }}'}
+            """);
+        var child = new ChildProgram(Part.Alertmanager(),
+            [$"--config.file={config}", "--cluster.listen-address=", $"--web.listen-address=127.0.0.1:{port}", $"--storage.path={folder}"]);
+        var alertmanager = new Alertmanager(child, $"http://127.0.0.1:{port}");
+        using var http = new HttpClient();
+        await Eventually.TrueAsync("Alertmanager", TimeSpan.FromSeconds(30), async () =>
+        {
+            try
+            {
+                return (await http.GetAsync(alertmanager._url + "/-/ready")).IsSuccessStatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }, () => child.Output);
+        return alertmanager;
+    }
+
+    /// <summary>Fires an alert that resolves by itself after <paramref name="length"/>.</summary>
+    public async Task FireAsync(string name, string instance, TimeSpan length)
+    {
+        var end = DateTimeOffset.UtcNow.Add(length).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        await using var amtool = new ChildProgram(Part.Amtool(),
+            [$"--alertmanager.url={_url}", "alert", "add", $"alertname={name}", $"instance={instance}", "severity=critical", $"--end={end}"]);
+        await Eventually.TrueAsync("amtool", TimeSpan.FromSeconds(20), () => Task.FromResult(amtool.HasExited), () => amtool.Output);
+        amtool.ExitCode.ShouldBe(0, amtool.Output);
+    }
+
+    public ValueTask DisposeAsync() => _child.DisposeAsync();
+}

@@ -1,0 +1,104 @@
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Belfry.EndToEnd.Tests.Support;
+
+/// <summary>The real program in a process of its own, on a data folder that outlives it.</summary>
+internal sealed class BelfryProgram : IAsyncDisposable
+{
+    private readonly ChildProgram _child;
+
+    private BelfryProgram(ChildProgram child, Uri url, JsonElement ready)
+    {
+        _child = child;
+        Ready = ready;
+        Url = url;
+        Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = url };
+        Api = new HttpClient { BaseAddress = url };
+        if (ready.TryGetProperty("adminToken", out var token) && token.ValueKind == JsonValueKind.String)
+            Api.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Token", "token=" + token.GetString());
+    }
+
+    public JsonElement Ready { get; }
+    public Uri Url { get; }
+
+    /// <summary>Nobody in particular: no cookie, no token, no redirects followed.</summary>
+    public HttpClient Http { get; }
+
+    /// <summary>The administrator's token, when the program gave one.</summary>
+    public HttpClient Api { get; }
+    public ChildProgram Process => _child;
+    public string IntegrationKey => Ready.GetProperty("integrationKey").GetString()!;
+
+    public static string Dll
+    {
+        get
+        {
+            var release = Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/'));
+            return Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Belfry.Server", release, "belfry-server.dll"));
+        }
+    }
+
+    /// <summary>Starts it and waits until it serves.</summary>
+    public static async Task<BelfryProgram> StartAsync(string dataFolder, int port, params string[] more)
+    {
+        var readyFile = Path.Combine(Path.GetTempPath(), $"belfry-ready-{port}-{Guid.NewGuid():N}.json");
+        var child = new ChildProgram("dotnet", [Dll, "--data", dataFolder, "--urls", $"http://127.0.0.1:{port}", "--ready-file", readyFile, .. more]);
+        try
+        {
+            var ready = await Eventually.GetAsync("the ready file", TimeSpan.FromSeconds(60), async () =>
+                child.HasExited ? throw new InvalidOperationException($"It ended with {child.ExitCode}: {child.Output}")
+                : File.Exists(readyFile) ? await File.ReadAllTextAsync(readyFile) : null, () => child.Output);
+            using var document = JsonDocument.Parse(ready);
+            return new BelfryProgram(child, new Uri($"http://127.0.0.1:{port}"), document.RootElement.Clone());
+        }
+        catch
+        {
+            await child.DisposeAsync();
+            throw;
+        }
+        finally
+        {
+            File.Delete(readyFile);
+        }
+    }
+
+    /// <summary>Posts an event as monitoring tools do.</summary>
+    public Task<HttpResponseMessage> SendEventAsync(string action, string dedupKey, string summary = "Disk is full", string severity = "critical") =>
+        Http.PostAsync("/v2/enqueue", new StringContent(new JsonObject
+        {
+            ["routing_key"] = IntegrationKey,
+            ["event_action"] = action,
+            ["dedup_key"] = dedupKey,
+            ["payload"] = new JsonObject { ["summary"] = summary, ["source"] = "db-1", ["severity"] = severity },
+        }.ToJsonString()));
+
+    /// <summary>GET under /api as the administrator.</summary>
+    public async Task<JsonNode> GetAsync(string path)
+    {
+        using var answer = await Api.GetAsync(path);
+        var body = await answer.Content.ReadAsStringAsync();
+        answer.IsSuccessStatusCode.ShouldBeTrue($"{(int)answer.StatusCode} {body}");
+        return JsonNode.Parse(body)!;
+    }
+
+    /// <summary>All incidents, newest first.</summary>
+    public async Task<List<JsonNode>> IncidentsAsync()
+    {
+        var all = new List<JsonNode>();
+        while (true)
+        {
+            var page = await GetAsync($"/api/incidents?limit=100&offset={all.Count}");
+            all.AddRange(page["incidents"]!.AsArray().Select(item => item!));
+            if (!page["more"]!.GetValue<bool>()) return all;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        Api.Dispose();
+        await _child.DisposeAsync();
+    }
+}

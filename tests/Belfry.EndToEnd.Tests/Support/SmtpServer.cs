@@ -1,0 +1,49 @@
+using System.Net.Sockets;
+
+namespace Belfry.EndToEnd.Tests.Support;
+
+/// <summary>A real SMTP server (aiosmtpd) that puts each message into a Maildir.</summary>
+internal sealed class SmtpServer : IAsyncDisposable
+{
+    private readonly ChildProgram _child;
+    private readonly string _folder;
+
+    private SmtpServer(ChildProgram child, string folder, int port)
+    {
+        _child = child;
+        _folder = folder;
+        Port = port;
+    }
+
+    public int Port { get; }
+
+    public static async Task<SmtpServer> StartAsync(string folder)
+    {
+        var port = ChildProgram.FreePort();
+        var child = new ChildProgram(Part.Python("aiosmtpd", "python3-aiosmtpd"),
+            ["-m", "aiosmtpd", "-n", "-c", "aiosmtpd.handlers.Mailbox", "-l", $"127.0.0.1:{port}", folder]);
+        await Eventually.TrueAsync("the SMTP server", TimeSpan.FromSeconds(30), async () =>
+        {
+            try
+            {
+                using var client = new TcpClient();
+                await client.ConnectAsync("127.0.0.1", port);
+                return true;
+            }
+            catch (SocketException)
+            {
+                return false;
+            }
+        }, () => child.Output);
+        return new SmtpServer(child, folder, port);
+    }
+
+    public IReadOnlyList<Mail> Mails() => Directory.Exists(Path.Combine(_folder, "new"))
+        ? [.. Directory.GetFiles(Path.Combine(_folder, "new")).Select(path => Mail.Parse(File.ReadAllText(path)))] : [];
+
+    public Task<Mail> WaitForAsync(string what, TimeSpan patience, Func<Mail, bool> wanted) =>
+        Eventually.GetAsync($"a mail: {what}", patience, () => Task.FromResult(Mails().FirstOrDefault(wanted)),
+            () => string.Join("; ", Mails().Select(mail => $"{mail.To}: {mail.Subject}")));
+
+    public ValueTask DisposeAsync() => _child.DisposeAsync();
+}

@@ -1,0 +1,274 @@
+using Belfry.Outbox;
+using Microsoft.Data.Sqlite;
+
+namespace Belfry.Sqlite.Tests;
+
+public sealed class SqliteFileTests : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Many_writers_share_few_commits()
+    {
+        await using var file = await OpenAsync();
+        using var held = await HoldWriterAsync(file);
+        var before = file.Counters;
+        var writes = Enumerable.Range(0, 500).Select(n => InsertAsync(file, n)).ToList();
+        held.Release();
+        await Task.WhenAll(writes);
+        var after = file.Counters;
+        (after.Commits - before.Commits).ShouldBe(2, "one for the item that held the writer, one for all that waited");
+        (after.Items - before.Items).ShouldBe(501);
+        (after.Rows - before.Rows).ShouldBe(500);
+    }
+
+    [Fact]
+    public async Task A_lot_is_bounded()
+    {
+        await using var file = await OpenAsync(new SqliteFileOptions { LotItemsMax = 10 });
+        using var held = await HoldWriterAsync(file);
+        var before = file.Counters.Commits;
+        var writes = Enumerable.Range(0, 100).Select(n => InsertAsync(file, n)).ToList();
+        held.Release();
+        await Task.WhenAll(writes);
+        (file.Counters.Commits - before).ShouldBe(11);
+    }
+
+    [Fact]
+    public async Task A_failing_item_hurts_no_other_of_its_lot_and_gets_its_own_exception()
+    {
+        await using var file = await OpenAsync();
+        using var held = await HoldWriterAsync(file);
+        var first = InsertAsync(file, 1);
+        var failing = file.WriteAsync<int>(c =>
+        {
+            Execute(c, "insert into t values (2)");
+            throw new FormatException("mine");
+        }, default).AsTask();
+        var breaking = InsertAsync(file, 1);
+        var last = InsertAsync(file, 3);
+        held.Release();
+        await Task.WhenAll(first, last);
+        (await Should.ThrowAsync<FormatException>(failing)).Message.ShouldBe("mine");
+        await Should.ThrowAsync<SqliteException>(breaking);
+        (await NumbersAsync(file)).ShouldBe([1, 3]);
+    }
+
+    [Fact]
+    public async Task A_commit_that_fails_fails_all_of_its_lot_and_the_writer_goes_on()
+    {
+        await using var file = await OpenAsync();
+        await file.WriteAsync(c => Execute(c, "create table child (n integer references t (n) deferrable initially deferred)"), default);
+        using var held = await HoldWriterAsync(file);
+        var undone = new List<int>();
+        var good = file.WriteAsync(c => Execute(c, "insert into t values (1)"), _ => undone.Add(-1), () => undone.Add(1), default).AsTask();
+        var orphan = file.WriteAsync(c => Execute(c, "insert into child values (99)"), _ => undone.Add(-2), () => undone.Add(2), default).AsTask();
+        held.Release();
+        await Should.ThrowAsync<StoreUnavailableException>(good);
+        await Should.ThrowAsync<StoreUnavailableException>(orphan);
+        undone.ShouldBe([2, 1], "memory is undone newest first");
+        file.Counters.FailedCommits.ShouldBe(1);
+        await InsertAsync(file, 5);
+        (await NumbersAsync(file)).ShouldBe([5]);
+    }
+
+    [Fact]
+    public async Task A_full_file_fails_the_write_as_unavailable_and_takes_writes_again_once_there_is_room()
+    {
+        await using var file = await OpenAsync();
+        await file.WriteAsync(c => Execute(c, "create table big (b blob)"), default);
+        await file.WriteAsync(c => Execute(c, "pragma max_page_count = 20"), default);
+        await Should.ThrowAsync<StoreUnavailableException>(
+            async () => await file.WriteAsync(c => Execute(c, "insert into big values (zeroblob(1000000))"), default));
+        await file.WriteAsync(c => Execute(c, "pragma max_page_count = 1000000"), default);
+        await file.WriteAsync(c => Execute(c, "insert into big values (zeroblob(1000000))"), default);
+        (await file.CheckIntegrityAsync(default)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task What_completed_is_there_after_closing_and_opening()
+    {
+        await using (var file = await OpenAsync()) await Task.WhenAll(Enumerable.Range(0, 200).Select(n => InsertAsync(file, n)));
+        await using var again = SqliteFile.Open(_folder.File);
+        (await NumbersAsync(again)).ShouldBe(Enumerable.Range(0, 200).Select(n => (long)n));
+        (await again.CheckIntegrityAsync(default)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Closing_writes_what_waits()
+    {
+        var file = await OpenAsync();
+        var held = await HoldWriterAsync(file);
+        var write = InsertAsync(file, 1);
+        var closing = file.DisposeAsync().AsTask();
+        held.Release();
+        await closing.WaitAsync(Patience);
+        await write;
+        await using var again = SqliteFile.Open(_folder.File);
+        (await NumbersAsync(again)).ShouldBe([1]);
+    }
+
+    [Fact]
+    public async Task A_closed_file_refuses_writes_and_reads()
+    {
+        var file = await OpenAsync();
+        await file.DisposeAsync();
+        await Should.ThrowAsync<ObjectDisposedException>(() => InsertAsync(file, 1));
+        await Should.ThrowAsync<ObjectDisposedException>(() => NumbersAsync(file));
+    }
+
+    [Fact]
+    public async Task A_second_opener_is_refused_and_the_file_is_free_after_closing()
+    {
+        var file = await OpenAsync();
+        Should.Throw<SqliteFileInUseException>(() => SqliteFile.Open(_folder.File)).Message.ShouldContain(_folder.File);
+        await file.DisposeAsync();
+        await using var next = SqliteFile.Open(_folder.File);
+        next.Path.ShouldBe(_folder.File);
+    }
+
+    [Fact]
+    public async Task A_write_cancelled_while_it_waits_is_never_run()
+    {
+        await using var file = await OpenAsync();
+        using var held = await HoldWriterAsync(file);
+        using var cancel = new CancellationTokenSource();
+        var cancelled = file.WriteAsync(c => Execute(c, "insert into t values (1)"), cancel.Token).AsTask();
+        await cancel.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(cancelled.WaitAsync(Patience));
+        held.Release();
+        await InsertAsync(file, 2);
+        (await NumbersAsync(file)).ShouldBe([2]);
+    }
+
+    [Fact]
+    public async Task A_queue_that_stays_full_refuses_and_names_the_bound()
+    {
+        await using var file = await OpenAsync(new SqliteFileOptions { QueueItemsMax = 2, QueueWaitMax = TimeSpan.FromMilliseconds(50) });
+        using var held = await HoldWriterAsync(file);
+        var inside = new[] { InsertAsync(file, 1), InsertAsync(file, 2) };
+        var refused = await Should.ThrowAsync<StoreUnavailableException>(InsertAsync(file, 3));
+        refused.Message.ShouldContain("at most 2");
+        refused.Message.ShouldContain(nameof(SqliteFileOptions.QueueItemsMax));
+        held.Release();
+        await Task.WhenAll(inside);
+        (await NumbersAsync(file)).ShouldBe([1, 2]);
+    }
+
+    [Fact]
+    public async Task A_writer_that_waits_for_room_gets_it()
+    {
+        await using var file = await OpenAsync(new SqliteFileOptions { QueueItemsMax = 2, QueueWaitMax = Patience });
+        using var held = await HoldWriterAsync(file);
+        var writes = Enumerable.Range(0, 50).Select(n => InsertAsync(file, n)).ToList();
+        held.Release();
+        await Task.WhenAll(writes);
+        (await NumbersAsync(file)).Count.ShouldBe(50);
+    }
+
+    [Fact]
+    public async Task A_read_cannot_write()
+    {
+        await using var file = await OpenAsync();
+        await Should.ThrowAsync<Exception>(async () => await file.ReadAsync(c => Execute(c, "insert into t values (1)"), default));
+        (await NumbersAsync(file)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_read_is_one_snapshot()
+    {
+        await using var file = await OpenAsync();
+        await InsertAsync(file, 1);
+        var (before, after) = await file.ReadAsync(c => (Numbers(c), Meanwhile(() => InsertAsync(file, 2), () => Numbers(c))), default);
+        (before.Count, after.Count).ShouldBe((1, 1));
+        (await NumbersAsync(file)).ShouldBe([1, 2]);
+    }
+
+    [Fact]
+    public void Options_out_of_range_are_all_named()
+    {
+        var error = Should.Throw<ArgumentException>(() => SqliteFile.Open(_folder.File, new SqliteFileOptions { Readers = 0, LotItemsMax = -1 }));
+        error.Message.ShouldContain("Readers");
+        error.Message.ShouldContain("LotItemsMax");
+    }
+
+    [Fact]
+    public async Task Newer_tables_are_refused()
+    {
+        await using var file = await OpenAsync();
+        await file.WriteAsync(c =>
+        {
+            SqliteSchema.Apply(c, "m", "create table m (a)", "alter table m add b");
+            SqliteSchema.Apply(c, "m", "create table m (a)", "alter table m add b");
+            return Execute(c, "insert into m (a, b) values (1, 2)");
+        }, default);
+        var error = await Should.ThrowAsync<InvalidOperationException>(async () => await file.WriteAsync(c =>
+        {
+            SqliteSchema.Apply(c, "m", "create table m (a)");
+            return 0;
+        }, default));
+        error.Message.ShouldContain("newer");
+    }
+
+    private async Task<SqliteFile> OpenAsync(SqliteFileOptions? options = null)
+    {
+        var file = SqliteFile.Open(_folder.File, options);
+        await file.WriteAsync(c => Execute(c, "create table if not exists t (n integer primary key)"), default);
+        return file;
+    }
+
+    private static async Task InsertAsync(SqliteFile file, int n) => await file.WriteAsync(c => Execute(c, $"insert into t values ({n})"), default);
+
+    private static async Task<List<long>> NumbersAsync(SqliteFile file) => await file.ReadAsync(Numbers, default);
+
+    private static List<long> Numbers(SqliteConnection connection)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "select n from t order by n";
+        using var reader = command.ExecuteReader();
+        var numbers = new List<long>();
+        while (reader.Read()) numbers.Add(reader.GetInt64(0));
+        return numbers;
+    }
+
+    private static int Execute(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteNonQuery();
+    }
+
+    private static T Meanwhile<T>(Func<Task> work, Func<T> then)
+    {
+        Task.Run(work).Wait(Patience).ShouldBeTrue();
+        return then();
+    }
+
+    /// <summary>Keeps the writer busy inside an item, so that what comes next waits together.</summary>
+    private static async Task<Hold> HoldWriterAsync(SqliteFile file)
+    {
+        var hold = new Hold();
+        var running = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        hold.Item = file.WriteAsync(_ =>
+        {
+            running.SetResult();
+            hold.Wait();
+            return 0;
+        }, default).AsTask();
+        await running.Task.WaitAsync(Patience);
+        return hold;
+    }
+
+    private sealed class Hold : IDisposable
+    {
+        private readonly ManualResetEventSlim _free = new();
+
+        public Task Item { get; set; } = Task.CompletedTask;
+        public void Wait() => _free.Wait(Patience);
+        public void Release() => _free.Set();
+        public void Dispose() => _free.Set();
+    }
+}
