@@ -3,6 +3,7 @@ using Belfry.Alerting.Catalog;
 using Belfry.Alerting.Incidents;
 using Belfry.Alerting.Timeline;
 using Belfry.Server.Security;
+using EventId = Belfry.Alerting.EventId;
 
 namespace Belfry.Server.Api;
 

@@ -24,7 +24,7 @@ internal static class NoteApi
     {
         if (await IncidentApi.FindAsync(id, incidents, cancel) is not { } found) return ApiErrors.Missing($"incident {id}");
         var (entries, _) = await timeline.ListAsync(found.Incident.Id, 0, EntriesMax, cancel);
-        var notes = entries.Where(entry => entry.Entry.Type == LogEntryTypes.Annotate);
+        var notes = entries.Where(entry => LogEntryShape.NoteText(entry.Entry) is not null);
         return Shape.One("notes", Shape.Array(notes, note => LogEntryShape.Note(note.Entry, catalog.Current)));
     }
 

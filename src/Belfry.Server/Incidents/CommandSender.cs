@@ -1,5 +1,6 @@
 using Belfry.Alerting;
 using Belfry.Alerting.Incidents;
+using EventId = Belfry.Alerting.EventId;
 
 namespace Belfry.Server.Incidents;
 

@@ -1,12 +1,31 @@
+using Belfry.Server.Incidents;
+using Belfry.Server.OnCall;
+using Belfry.Server.People;
+using Belfry.Server.Services;
+
 namespace Belfry.Server.Pages;
 
 /// <summary>
-/// The web pages. Each names a policy of <c>Security/Policies.cs</c>; forms carry an antiforgery token. <c>/login</c>, <c>/logout</c> and
-/// <c>/setup/{token}</c> are in <c>Security/</c>.
+/// The web pages: static server rendering, every form posts without script and carries an antiforgery token. Each route names a policy of
+/// <c>Security/Policies.cs</c>. <c>/login</c>, <c>/logout</c> and <c>/setup/{token}</c> are in <c>Security/</c>.
 /// </summary>
 internal static class PageEndpoints
 {
-    public static IServiceCollection AddPages(this IServiceCollection services) => services;
+    public static IServiceCollection AddPages(this IServiceCollection services)
+    {
+        services.AddAntiforgery();
+        services.AddRazorComponents();
+        return services;
+    }
 
-    public static void MapPages(this WebApplication app) => _ = app;
+    public static void MapPages(this WebApplication app)
+    {
+        app.MapIncidentPages();
+        app.MapIncidentActions();
+        app.MapLive();
+        app.MapServicePages();
+        app.MapOnCallPage();
+        app.MapPeoplePage();
+        app.MapAcknowledgePage();
+    }
 }

@@ -4,6 +4,7 @@ using Belfry.Alerting;
 using Belfry.Alerting.Catalog;
 using Belfry.Alerting.Incidents;
 using Belfry.Alerting.Timeline;
+using EventId = Belfry.Alerting.EventId;
 
 namespace Belfry.Server.Api;
 
@@ -23,20 +24,18 @@ internal static class LogEntryShape
     }
 
     public static JsonObject Note(LogEntry entry, CatalogSnapshot catalog) =>
-        NoteOf(entry.Id, NoteText(entry), entry.At, entry.AgentId, entry.ServiceId, entry.Channel, catalog);
+        NoteOf(entry.Id, NoteText(entry) ?? entry.Summary, entry.At, entry.AgentId, entry.ServiceId, entry.Channel, catalog);
 
     /// <summary>A note that was just sent; its entry in the timeline has an id of its own.</summary>
     public static JsonObject NewNote(IncidentCommand command, CatalogSnapshot catalog) =>
         NoteOf(command.Id, command.Text ?? "", command.At, command.ActorId, command.ServiceId, command.Channel, catalog);
 
-    /// <summary>The whole text of an <c>annotate</c> entry: its detail <c>note</c> where there is one, else its summary.</summary>
-    public static string NoteText(LogEntry entry)
-    {
-        if (entry.Details is { ValueKind: JsonValueKind.Object } details)
-            foreach (var name in (string[])["note", "text", "content"])
-                if (details.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String) return text.GetString()!;
-        return entry.Summary;
-    }
+    /// <summary>What somebody wrote, from the detail <c>text</c> of an <c>annotate</c> entry; null for Belfry's own annotations.</summary>
+    public static string? NoteText(LogEntry entry) =>
+        entry is { Type: LogEntryTypes.Annotate, Details: { ValueKind: JsonValueKind.Object } details }
+        && details.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String
+            ? text.GetString()
+            : null;
 
     private static JsonObject NoteOf(
         EventId id, string text, DateTimeOffset at, UserId? user, ServiceId service, string channel, CatalogSnapshot catalog) => new()
