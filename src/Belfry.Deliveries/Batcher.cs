@@ -27,7 +27,7 @@ internal sealed class Batcher<TItem, TResult>(
 
         // Every fault of a batch goes to those who wait for it, so the pump itself never fails.
         if (first) _ = PumpAsync();
-        return await waiting.Result.Task.WaitAsync(cancel);
+        return await waiting.Result.Task.OrCancelledAsync(cancel);
     }
 
     private async Task PumpAsync()

@@ -178,7 +178,7 @@ internal sealed class PartitionDeliveries
         SendOutcome outcome;
         try
         {
-            outcome = await _route.Channel.SendAsync(claim.Delivery, row.Attempt, either.Token).AsTask().WaitAsync(either.Token);
+            outcome = await _route.Channel.SendAsync(claim.Delivery, row.Attempt, either.Token).AsTask().OrCancelledAsync(either.Token);
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancel.IsCancellationRequested)
         {

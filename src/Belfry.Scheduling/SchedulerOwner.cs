@@ -76,7 +76,7 @@ internal sealed class SchedulerOwner : IPartitionOwner
 
         try
         {
-            await _ended.Task.WaitAsync(cancel);
+            await _ended.Task.OrCancelledAsync(cancel);
         }
         catch (OperationCanceledException)
         {
@@ -322,7 +322,7 @@ internal sealed class SchedulerOwner : IPartitionOwner
 
         using var mailCame = new CancellationTokenSource();
         var timer = Task.Delay(limit, _time, mailCame.Token);
-        await Task.WhenAny(mail, timer);
+        await TaskWaits.EitherAsync(mail, timer);
         mailCame.Cancel();
     }
 

@@ -53,13 +53,27 @@ public sealed partial class EventAcceptor(
         {
             var append = log.AppendAsync([EventRecords.Encode(alertEvent, topics)], cancel);
             if (append.IsCompletedSuccessfully) await append;
-            else await append.AsTask().WaitAsync(AppendTimeMax, time, cancel);
+            else await WithinAsync(append.AsTask(), cancel);
             return new AcceptResult.Accepted(alertEvent.Action == EventAction.Change ? null : alertEvent.DedupKey);
         }
         catch (Exception fault) when (fault is LogUnavailableException or TimeoutException)
         {
             LogAppendFailed(logger, alertEvent.Id, fault);
             return new AcceptResult.Unavailable(RetryAfterFault);
+        }
+    }
+
+    private async Task WithinAsync(Task append, CancellationToken cancel)
+    {
+        using var late = new CancellationTokenSource(AppendTimeMax, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
+        try
+        {
+            await append.OrCancelledAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancel.IsCancellationRequested)
+        {
+            throw new TimeoutException($"The log did not acknowledge within {AppendTimeMax}.");
         }
     }
 

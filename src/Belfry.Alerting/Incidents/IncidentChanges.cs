@@ -1,3 +1,5 @@
+using Belfry.Log;
+
 namespace Belfry.Alerting.Incidents;
 
 /// <summary>
@@ -49,8 +51,8 @@ public sealed class IncidentChanges
 
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var waited = Task.Delay(atMost, time, ended.Token);
-        await Task.WhenAny(changed, waited);
-        await ended.CancelAsync();
+        await TaskWaits.EitherAsync(changed, waited);
+        ended.Cancel();
         cancel.ThrowIfCancellationRequested();
         return Version;
     }

@@ -67,11 +67,11 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
 
     public async ValueTask StopAsync(CancellationToken cancel)
     {
-        await _stop.CancelAsync();
+        _stop.Cancel();
         if (_relaying is null) return;
         try
         {
-            await _relaying.WaitAsync(cancel);
+            await _relaying.OrCancelledAsync(cancel);
         }
         catch (OperationCanceledException)
         {

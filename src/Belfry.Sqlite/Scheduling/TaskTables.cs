@@ -67,7 +67,7 @@ internal static class TaskTables
 
     public static string Window(int partitions) => string.Create(CultureInfo.InvariantCulture,
         $"select {Columns} from task where state < 2 and hash % {partitions} = ?1 and (due_ms, sequence) > (?2, ?3) and due_ms <= ?4 " +
-        "order by due_ms, sequence");
+        $"order by due_ms, sequence");
 
     public const string Lane =
         $"select {Columns} from task where state < 2 and hash = ?1 and (due_ms, sequence) > (?2, ?3) and (due_ms, sequence) <= (?4, ?5) " +
