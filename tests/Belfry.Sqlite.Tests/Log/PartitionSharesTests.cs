@@ -8,7 +8,7 @@ public sealed class PartitionSharesTests
         foreach (var (current, members) in Cases())
         {
             var target = PartitionShares.Share(current, members);
-            target.ShouldAllBe(member => member >= 0 && member < members);
+            target.All(member => member >= 0 && member < members).ShouldBeTrue(string.Join(",", target));
             var counts = Enumerable.Range(0, members).Select(m => target.Count(t => t == m)).ToList();
             (counts.Max() - counts.Min()).ShouldBeLessThanOrEqualTo(1);
         }

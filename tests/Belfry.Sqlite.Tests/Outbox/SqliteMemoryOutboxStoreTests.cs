@@ -16,20 +16,22 @@ public sealed class SqliteMemoryOutboxStoreTests : OutboxStoreSpec
     }
 
     [Fact]
-    public void Every_call_completes_on_the_calling_thread()
+    public async Task Every_call_completes_on_the_calling_thread()
     {
         var thread = Environment.CurrentManagedThreadId;
         var write = _store.WriteAsync(async tx =>
         {
             await tx.AddAsync("a", [Record("1")]);
             return Environment.CurrentManagedThreadId;
-        }, default);
-        (write.IsCompleted, write.GetAwaiter().GetResult()).ShouldBe((true, thread));
-        var read = _store.ReadAsync(c => ValueTask.FromResult(Environment.CurrentManagedThreadId), default);
-        (read.IsCompleted, read.GetAwaiter().GetResult()).ShouldBe((true, thread));
-        var pending = _store.PendingAsync("a", 10, default);
-        pending.IsCompleted.ShouldBeTrue();
-        _store.DeleteAsync("a", [pending.GetAwaiter().GetResult().Single().Sequence], default).IsCompleted.ShouldBeTrue();
+        }, default).AsTask();
+        write.IsCompletedSuccessfully.ShouldBeTrue();
+        (await write).ShouldBe(thread);
+        var read = _store.ReadAsync(c => ValueTask.FromResult(Environment.CurrentManagedThreadId), default).AsTask();
+        read.IsCompletedSuccessfully.ShouldBeTrue();
+        (await read).ShouldBe(thread);
+        var pending = _store.PendingAsync("a", 10, default).AsTask();
+        pending.IsCompletedSuccessfully.ShouldBeTrue();
+        _store.DeleteAsync("a", [(await pending).Single().Sequence], default).AsTask().IsCompletedSuccessfully.ShouldBeTrue();
     }
 
     [Fact]
@@ -72,10 +74,10 @@ public sealed class SqliteMemoryOutboxStoreTests : OutboxStoreSpec
     }
 
     [Fact]
-    public async Task A_thousand_clones_are_made_and_dropped_without_trouble()
+    public async Task Hundreds_of_clones_are_made_and_dropped_without_trouble()
     {
         await AddAsync("a", Record("1"));
-        for (var n = 0; n < 1_000; n++)
+        for (var n = 0; n < 300; n++)
         {
             using var clone = _store.Clone();
             (await clone.PendingAsync("a", 10, default)).Count.ShouldBe(1);
