@@ -58,7 +58,10 @@ internal static class EmailComposer
     public static MailAddress Address(string text)
     {
         if (text.Any(char.IsControl)) throw new FormatException("The e-mail address holds a control character.");
-        return MailAddress.TryCreate(text, out var address) ? address : throw new FormatException("The e-mail address cannot be read.");
+        // The parser takes a list for one address with a strange display name.
+        return MailAddress.TryCreate(text, out var address) && !address.DisplayName.Contains('@', StringComparison.Ordinal)
+            ? address
+            : throw new FormatException("The e-mail address cannot be read as a single one.");
     }
 
     private static string SafeSubject(string subject)

@@ -30,6 +30,9 @@ internal sealed class HttpSink : IAsyncDisposable
     /// <summary>Sent over and over after the answer.</summary>
     public string? Endless { get; set; }
 
+    /// <summary>True: answers before anything is asked.</summary>
+    public bool SpeaksFirst { get; set; }
+
     public int Connects => Volatile.Read(ref _connects);
 
     public IReadOnlyList<HttpHit> Hits
@@ -44,10 +47,10 @@ internal sealed class HttpSink : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_stop.IsCancellationRequested) return;
         await _stop.CancelAsync();
         _listener.Stop();
         await _serving;
-        _stop.Dispose();
     }
 
     private async Task ServeAsync()
@@ -75,8 +78,12 @@ internal sealed class HttpSink : IAsyncDisposable
             try
             {
                 var stream = client.GetStream();
-                if (await ReadAsync(stream) is not { } hit) return;
-                lock (_lock) _hits.Add(hit);
+                if (!SpeaksFirst)
+                {
+                    if (await ReadAsync(stream) is not { } hit) return;
+                    lock (_lock) _hits.Add(hit);
+                }
+
                 if (Answer is null) await Task.Delay(Timeout.Infinite, _stop.Token);
                 await stream.WriteAsync(Encoding.ASCII.GetBytes(Answer!), _stop.Token);
                 while (Endless is { } more) await stream.WriteAsync(Encoding.ASCII.GetBytes(more), _stop.Token);

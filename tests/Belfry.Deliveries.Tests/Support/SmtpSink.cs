@@ -40,10 +40,10 @@ internal sealed class SmtpSink : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_stop.IsCancellationRequested) return;
         await _stop.CancelAsync();
         _listener.Stop();
         await _serving;
-        _stop.Dispose();
     }
 
     private async Task ServeAsync()

@@ -110,7 +110,7 @@ public sealed class WebhookChannelTests : IAsyncLifetime
     [Fact]
     public async Task A_TLS_fault_is_permanent()
     {
-        _sink.Answer = "this is no TLS\r\n";
+        (_sink.Answer, _sink.SpeaksFirst) = ("this is no TLS\r\n", true);
         (await SendAsync(url: $"https://127.0.0.1:{_sink.Port}/")).ShouldBeOfType<SendOutcome.Permanent>().Reason.ShouldStartWith("TLS");
     }
 
