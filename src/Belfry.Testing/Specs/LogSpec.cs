@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Belfry.Log;
 using Shouldly;
@@ -97,7 +98,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         for (var partition = 0; partition < 3; partition++)
         {
             var records = await Log.ReadAsync(At("orders", partition), 0, 1000, default);
-            var numbers = records.Select(r => int.Parse(Text(r))).ToList();
+            var numbers = records.Select(r => int.Parse(Text(r), CultureInfo.InvariantCulture)).ToList();
             numbers.ShouldBe(numbers.Order());
             records.Select(r => r.Offset).ShouldBe(records.Select(r => r.Offset).Order());
             total += records.Count;
@@ -112,7 +113,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         await DeclareAsync("orders", 1);
         await Task.WhenAll(Enumerable.Range(0, 40).Select(n => Log.AppendAsync([Outgoing("orders", "k", $"{n}")], default).AsTask()));
         var records = await Log.ReadAsync(At("orders", 0), 0, 1000, default);
-        records.Select(r => int.Parse(Text(r))).Order().ShouldBe(Enumerable.Range(0, 40));
+        records.Select(r => int.Parse(Text(r), CultureInfo.InvariantCulture)).Order().ShouldBe(Enumerable.Range(0, 40));
         records.Select(r => r.Offset).Distinct().Count().ShouldBe(40);
     }
 
