@@ -10,7 +10,7 @@ namespace Belfry.Alerting.Tests.Planning;
 /// <summary>Random orders of assigning, ending, editing rules and timers, with stale repeats of all of them.</summary>
 public sealed class PlanningCoreProperties
 {
-    private static readonly Gen<IList<int>> Choices = Gen.Choose(0, 9_999).ListOf();
+    private static readonly Gen<List<int>> Choices = Gen.Choose(0, 9_999).ListOf();
 
     [Fact]
     public void Restoring_any_prefix_in_any_order_of_topics_emits_the_same_from_there() => ForAll(inputs =>
@@ -117,7 +117,7 @@ public sealed class PlanningCoreProperties
                 2 => new PlanningInput.Assigned(Assignment(rest % 3 == 0 ? Math.Max(1, epoch) : ++epoch, active: false, incident: incident)),
                 3 or 4 => new PlanningInput.RulesChanged(Ada, RulesOf(rest)),
                 7 when stale && inputs.Count > 0 => inputs[rest % inputs.Count],
-                _ => new PlanningInput.TimerFired(Feedback(rest % 4, Math.Max(1, epoch - rest % 3), incident: incident)),
+                _ => new PlanningInput.TimerFired(TimerFeedback(rest % 4, Math.Max(1, epoch - rest % 3), incident: incident)),
             });
         }
 

@@ -37,7 +37,7 @@ public sealed class PlanningFoldTests
         var fold = await LoadedAsync();
         _log.Of(_topics.Notifications.Name).ShouldBeEmpty();
 
-        await PutAsync(Fired(Feedback(1)));
+        await PutAsync(Fired(TimerFeedback(1)));
         await fold.FoldAsync([_log.Of(_topics.PlanningFeedback.Name)[0]], default);
         _log.Of(_topics.Notifications.Name).Count.ShouldBe(1);
     }
@@ -71,7 +71,7 @@ public sealed class PlanningFoldTests
         var fold = await LoadedAsync();
         await PutAsync(Rules(Contact([Mail], Rule(1, Mail, delay: 5))), Assigned(Assignment()));
         await fold.FoldAsync(All(), default);
-        await PutAsync(Fired(Feedback(1)));
+        await PutAsync(Fired(TimerFeedback(1)));
         var timer = _log.Of(_topics.PlanningFeedback.Name)[0];
         _log.FailAppends = 1;
         await Should.ThrowAsync<LogUnavailableException>(async () => await fold.FoldAsync([timer], default));
@@ -136,7 +136,7 @@ public sealed class PlanningFoldTests
             Rules(Contact([Mail], Rule(1, Mail, delay: 5))), Assigned(Assignment()),
             new OutgoingRecord { Topic = _topics.PlanningContactRules.Name, OrderingKey = Ada.ToString(), Value = ReadOnlyMemory<byte>.Empty });
         await fold.FoldAsync(All(), default);
-        await PutAsync(Fired(Feedback(1)));
+        await PutAsync(Fired(TimerFeedback(1)));
         await fold.FoldAsync(_log.Of(_topics.PlanningFeedback.Name), default);
         _log.Of(_topics.Notifications.Name).ShouldBeEmpty();
     }

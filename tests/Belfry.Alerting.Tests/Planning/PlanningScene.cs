@@ -49,11 +49,11 @@ internal sealed class PlanningScene(int endedMax = PlanningCore.EndedMaxDefault)
     public IReadOnlyList<PlanningEffect> End(long epoch, string by = "acknowledged", IncidentId? incident = null) =>
         Step(new PlanningInput.Assigned(Assignment(epoch, false, incident, endedBy: by)));
 
-    public IReadOnlyList<PlanningEffect> Fired(int rule, long epoch = 1, int delay = 5) => Step(new PlanningInput.TimerFired(Feedback(rule, epoch, delay)));
+    public IReadOnlyList<PlanningEffect> Fired(int rule, long epoch = 1, int delay = 5) => Step(new PlanningInput.TimerFired(TimerFeedback(rule, epoch, delay)));
 
     public IReadOnlyList<PlanningEffect> Step(PlanningInput input) => Core.Step(input, Now);
 
-    public static PlanningFeedback Feedback(int rule, long epoch = 1, int delay = 5, IncidentId? incident = null) => new()
+    public static PlanningFeedback TimerFeedback(int rule, long epoch = 1, int delay = 5, IncidentId? incident = null) => new()
     {
         Id = new EventId(Guid.Empty), UserId = Ada, IncidentId = incident ?? Fire, Epoch = epoch, RuleId = RuleId(rule),
         At = Start.AddMinutes(epoch - 1 + delay),
