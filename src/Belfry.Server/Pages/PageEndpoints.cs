@@ -2,6 +2,7 @@ using Belfry.Server.Incidents;
 using Belfry.Server.OnCall;
 using Belfry.Server.People;
 using Belfry.Server.Services;
+using Microsoft.Extensions.FileProviders;
 
 namespace Belfry.Server.Pages;
 
@@ -13,7 +14,8 @@ internal static class PageEndpoints
 {
     public static IServiceCollection AddPages(this IServiceCollection services)
     {
-        services.AddAntiforgery();
+        services.Configure<StaticFileOptions>(options =>
+            options.FileProvider = new EmbeddedFileProvider(typeof(PageEndpoints).Assembly, "Belfry.Server.wwwroot"));
         services.AddRazorComponents();
         return services;
     }
