@@ -47,7 +47,7 @@ internal sealed partial class SchedulerCore
     /// <summary>The next window. What is in neither memory's order nor the store goes to the store first, or the load would pass it by.</summary>
     private SchedulerEffect? Window(SchedulerInstant now)
     {
-        if (_isLoaded && _cursor.DueMs >= now.WallMs + (LookAheadMs / 2)) return null;
+        if (LoadAgainInMs(now) > 0) return null;
         if (!HasRoom) TrimLongLanes(now);
         if (!HasRoom) return null;
         if (_strays > 0) return Flush(now, isDue: true);

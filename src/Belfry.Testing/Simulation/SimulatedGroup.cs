@@ -18,6 +18,8 @@ internal sealed class SimulatedGroup(ConsumerGroup definition, Func<string, int>
 
     public bool Owns(SimulatedConsumer member, TopicPartition source) => _owners.GetValueOrDefault(source) == member;
 
+    public SimulatedConsumer? OwnerOf(TopicPartition source) => _owners.GetValueOrDefault(source);
+
     public void Join(SimulatedConsumer member)
     {
         _members.Add(member);

@@ -33,6 +33,9 @@ public sealed class SimulatedLog : IPartitionedLog
     /// <summary>Called after each record is appended, with its place: for guarantees.</summary>
     public Action<TopicPartition, long, OutgoingRecord>? OnAppended { get; set; }
 
+    /// <summary>Called when a member is expelled, with its node (null without one): from here on it is a zombie until it hears of it.</summary>
+    public Action<SimulatedNode?>? OnExpelled { get; set; }
+
     internal TimeProvider Time { get; }
 
     internal Lock Lock { get; } = new();
@@ -70,6 +73,12 @@ public sealed class SimulatedLog : IPartitionedLog
         {
             foreach (var partition in _topics.Values.SelectMany(t => t.Partitions)) partition.Clean(Time.GetUtcNow());
         }
+    }
+
+    /// <summary>The node whose member owns a partition now; null when none does, or one without a node.</summary>
+    public SimulatedNode? OwnerOf(string group, TopicPartition source)
+    {
+        lock (Lock) return _groups.TryGetValue(group, out var found) ? found.OwnerOf(source)?.Node : null;
     }
 
     /// <summary>Expels every member of the group, as a coordinator that lost its memory does: all hear of a loss and join again.</summary>
@@ -199,11 +208,12 @@ public sealed class SimulatedLog : IPartitionedLog
     private bool IsSilent(SimulatedConsumer member, DateTimeOffset now) =>
         (member.Node is { } node && now - node.SeenAt > SessionTimeout) || (member.RevokingSince is { } since && now - since > RevokeTimeout);
 
-    private static void Expel_NeedsLock(SimulatedGroup group, SimulatedConsumer member)
+    private void Expel_NeedsLock(SimulatedGroup group, SimulatedConsumer member)
     {
         if (!group.Members.Contains(member)) return;
         group.Remove(member);
         member.Expelled_NeedsLock();
+        OnExpelled?.Invoke(member.Node);
     }
 
     private sealed class WorldTime(SimulatedWorld world) : TimeProvider

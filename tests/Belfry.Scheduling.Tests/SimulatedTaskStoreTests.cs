@@ -1,0 +1,8 @@
+using Belfry.Testing;
+
+namespace Belfry.Scheduling.Tests;
+
+public sealed class SimulatedTaskStoreTests : TaskStoreSpec
+{
+    protected override Task<ITaskStore> OpenAsync() => Task.FromResult<ITaskStore>(new SimulatedTaskStore());
+}
