@@ -21,7 +21,7 @@ internal static class EmbeddedPipeline
         {
             Log = shape.Log,
             Store = shape.Store,
-            Tasks = null!,
+            Tasks = await SqliteTaskStore.OpenAsync(shape.File, cancel),
             Deliveries = await SqliteDeliveryStore.OpenAsync(shape.File, cancel),
             Parked = await SqliteParkedRecordStore.OpenAsync(shape.File, cancel),
             Claims = new MemoryFastClaims(new MemoryFastClaimsOptions(), shape.Time),
@@ -36,7 +36,7 @@ internal static class EmbeddedPipeline
             Options = new PipelineOptions { BaseUrl = baseUrl, LinkKey = shape.LinkKey },
         };
         var cleaner = new LogCleaner(shape.Log, new LogCleanerOptions(), shape.Loggers.CreateLogger<LogCleaner>());
-        return [.. Pipeline.Hops(ports).Where(hop => hop.Name != "scheduler"), new Hop("log-cleaner", cleaner.RunAsync)];
+        return [.. Pipeline.Hops(ports), new Hop("log-cleaner", cleaner.RunAsync)];
     }
 
     private static IDeliveryChannel EmailChannel(ServerOptions options) => options.Smtp is { } smtp
