@@ -32,7 +32,8 @@ internal sealed class BelfryServer(WebApplication app, EmbeddedShape shape) : IA
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Logging.AddBelfryConsole();
-        builder.WebHost.UseUrls(options.Urls.Split(';')).LimitRequests();
+        builder.WebHost.LimitRequests();
+        builder.WebHost.UseUrls(options.Urls.Split(';'));
         var shape = await EmbeddedShape.OpenAsync(options, time, HostLogging.Factory(builder.Configuration), cancel);
         shape.Register(builder.Services);
         if (options.Demo) builder.Services.AddSingleton(await DemoData.EnsureAsync(shape, cancel));

@@ -54,7 +54,7 @@ internal readonly struct EventBody : IDisposable
                 reader.AdvanceTo(first.Buffer.Start, first.Buffer.End);
             }
 
-            using var timeout = time.CreateCancellationTokenSource(TimeMax);
+            using var timeout = new CancellationTokenSource(TimeMax, time);
             return context.Request.ContentLength > EventParser.BodyBytesMax
                 ? await DropAsync(reader, context.Request.ContentLength.Value, timeout.Token)
                 : await CollectAsync(reader, timeout.Token);

@@ -1,3 +1,5 @@
+using Belfry.Alerting;
+
 namespace Belfry.Server.Hosting;
 
 /// <summary>How a hop fares.</summary>
@@ -7,15 +9,12 @@ namespace Belfry.Server.Hosting;
 /// <param name="Fault">Why it last ended, without its details; null when it never did.</param>
 internal sealed record HopStatus(string Name, bool Running, int Restarts, string? Fault);
 
-/// <summary>Something that runs as long as the server does. It ends on cancel, when it has drained.</summary>
-internal sealed record Worker(string Name, Func<CancellationToken, Task> RunAsync);
-
 /// <summary>
 /// Keeps the hops of the pipeline running: one that ends or throws is started again after a pause that doubles from a second to half a
 /// minute, and starts over at a second once it has run for a minute. On shutdown all are cancelled and awaited, so they drain.
 /// </summary>
 internal sealed partial class HopRunner(
-    Func<IReadOnlyList<Worker>> makeHops, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<HopRunner> logger) : BackgroundService
+    Func<CancellationToken, Task<IReadOnlyList<Hop>>> makeHops, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<HopRunner> logger) : BackgroundService
 {
     private static readonly TimeSpan PauseMin = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(30);
@@ -45,12 +44,12 @@ internal sealed partial class HopRunner(
     {
         // Links in messages need the address, and with port 0 that is known only once the server listens.
         if (!await lifetime.HasStartedAsync(stoppingToken)) return;
-        var hops = makeHops();
+        var hops = await makeHops(stoppingToken);
         lock (_lock) _statuses = [.. hops.Select(hop => new HopStatus(hop.Name, false, 0, null))];
         await Task.WhenAll(hops.Select((hop, at) => Task.Run(() => KeepRunningAsync(hop, at, stoppingToken), CancellationToken.None)));
     }
 
-    private async Task KeepRunningAsync(Worker hop, int at, CancellationToken cancel)
+    private async Task KeepRunningAsync(Hop hop, int at, CancellationToken cancel)
     {
         var pause = PauseMin;
         while (!cancel.IsCancellationRequested)
@@ -76,7 +75,7 @@ internal sealed partial class HopRunner(
         Update(at, status => status with { Running = false });
     }
 
-    private async Task<string> RunOnceAsync(Worker hop, CancellationToken cancel)
+    private async Task<string> RunOnceAsync(Hop hop, CancellationToken cancel)
     {
         try
         {

@@ -1,3 +1,4 @@
+using Belfry.Server.Security;
 using Microsoft.AspNetCore.Hosting.Server;
 
 namespace Belfry.Server.Hosting;
@@ -11,6 +12,8 @@ internal static class HostLogging
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
+        // It warns that keys are not encrypted at rest: they lie in a folder that only the server's user can open.
+        logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
         logging.AddSimpleConsole(console =>
         {
             console.SingleLine = true;
@@ -27,9 +30,9 @@ internal static class HostLogging
     public static void AddHops(this IServiceCollection services)
     {
         services.AddSingleton(provider => new HopRunner(
-            () => EmbeddedPipeline.Workers(
+            cancel => EmbeddedPipeline.HopsAsync(
                 provider.GetRequiredService<EmbeddedShape>(),
-                new Uri((provider.GetRequiredService<ServerOptions>().BaseUrl ?? provider.GetRequiredService<IServer>().LocalUrl()) + "/")),
+                new Uri((provider.GetRequiredService<ServerOptions>().BaseUrl ?? provider.GetRequiredService<IServer>().LocalUrl()) + "/"), cancel),
             provider.GetRequiredService<IHostApplicationLifetime>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<HopRunner>>()));
         services.AddHostedService(provider => provider.GetRequiredService<HopRunner>());
