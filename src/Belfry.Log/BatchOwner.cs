@@ -9,7 +9,9 @@ public sealed record BatchOwnerOptions
     /// <summary>Most records one turn folds. Default 500.</summary>
     public int BatchRecordsMax { get; init; } = 500;
 
-    /// <summary>Pause after a failed turn, doubled up to 30 times itself, with no jitter (one owner per partition). Default 200 ms.</summary>
+    /// <summary>
+    /// Pause after a failed turn, doubled up to 30 times itself, with no jitter (one owner per partition). Default 200 ms.
+    /// </summary>
     public TimeSpan ErrorBackoff { get; init; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Times a single record may fail with a fault that is not transient before it is rejected. Default 3.</summary>

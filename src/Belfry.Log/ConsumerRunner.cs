@@ -42,7 +42,9 @@ public sealed partial class ConsumerRunner(
     /// <summary>A snapshot, at most a commit interval or a poll old. Safe to read at any time.</summary>
     public ConsumerStatus Status => _status;
 
-    /// <summary>Runs until cancelled, then drains, commits and leaves the group. Rebuilds the consumer after faults; never throws for one.</summary>
+    /// <summary>
+    /// Runs until cancelled, then drains, commits and leaves the group. Rebuilds the consumer after faults; never throws for one.
+    /// </summary>
     public async Task RunAsync(CancellationToken cancel)
     {
         for (var failures = 0; !cancel.IsCancellationRequested; failures++)

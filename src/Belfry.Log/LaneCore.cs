@@ -120,7 +120,9 @@ internal sealed class LaneCore(LaneOptions options, Random jitter)
 
     public void DeadLettered(LaneEntry entry) => Finish(entry);
 
-    /// <summary>Lets retries that are due start again, and returns running records past the handler timeout, to be cancelled once.</summary>
+    /// <summary>
+    /// Lets retries that are due start again, and returns running records past the handler timeout, to be cancelled once.
+    /// </summary>
     public IReadOnlyList<LaneEntry> Tick(DateTimeOffset now)
     {
         while (!_draining && _waiting.TryPeek(out var entry, out var key) && key.DueAt <= now)
@@ -183,7 +185,9 @@ internal sealed class LaneCore(LaneOptions options, Random jitter)
         return wait * (1 - (jitter.NextDouble() / 2));
     }
 
-    /// <summary>Ordered: the head keeps its place and takes the rest of its lane to the store. Else it leaves, and the others pass.</summary>
+    /// <summary>
+    /// Ordered: the head keeps its place and takes the rest of its lane to the store. Else it leaves, and the others pass.
+    /// </summary>
     private void ParkHead(LaneEntry entry, DateTimeOffset dueAt, string reason)
     {
         Park(entry, dueAt, reason);

@@ -9,7 +9,10 @@ public sealed record LaneOptions
     /// <summary>Handlers running at a time in this partition. Default 256.</summary>
     public int Credits { get; init; } = 256;
 
-    /// <summary>Waits before attempts 2, 3, …, each shortened by up to half at random; its length + 1 is the most attempts. Default 1, 2, 4, 8, 16 s.</summary>
+    /// <summary>
+    /// Waits before attempts 2, 3, …, each shortened by up to half at random; its length + 1 is the most attempts. Default 1, 2, 4, 8, 16
+    /// s.
+    /// </summary>
     public IReadOnlyList<TimeSpan> Backoff { get; init; } = [.. new[] { 1, 2, 4, 8, 16 }.Select(s => TimeSpan.FromSeconds(s))];
 
     /// <summary>Waits up to this long stay in the lane; longer ones are parked in the store. Default 2 s.</summary>
@@ -253,7 +256,9 @@ public sealed partial class LaneOwner(
         _ended.TrySetResult();
     }
 
-    /// <summary>Something that ended outside the loop: a handler (with its outcome), a dead letter (without), or a write to the store.</summary>
+    /// <summary>
+    /// Something that ended outside the loop: a handler (with its outcome), a dead letter (without), or a write to the store.
+    /// </summary>
     private readonly record struct LaneInput(LaneEntry? Entry, HandlerOutcome? Outcome, IReadOnlyList<LaneEntry>? Written);
 
     [LoggerMessage(1001, LogLevel.Warning, "Handler failed on {Record}, attempt {Attempt}")]

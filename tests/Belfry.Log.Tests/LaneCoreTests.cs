@@ -196,7 +196,9 @@ public sealed class LaneCoreTests
         core.Finished.Count.ShouldBe(1);
     }
 
-    /// <summary>Commands: offer to one of four keys, start, end the oldest running one in one of five ways, let time pass, confirm writes.</summary>
+    /// <summary>
+    /// Commands: offer to one of four keys, start, end the oldest running one in one of five ways, let time pass, confirm writes.
+    /// </summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -16,7 +16,9 @@ public sealed class OneAtATimePerKey : Guarantee
         if (_running.TryGetValue(key, out var running) && running == (node, record)) _running.Remove(key);
     }
 
-    /// <summary>The node died, or was frozen past its session: what it ran is no longer counted. Fences hold off a zombie, not this.</summary>
+    /// <summary>
+    /// The node died, or was frozen past its session: what it ran is no longer counted. Fences hold off a zombie, not this.
+    /// </summary>
     public void NodeGone(string node)
     {
         foreach (var (key, _) in _running.Where(r => r.Value.Node == node).ToList()) _running.Remove(key);

@@ -33,7 +33,9 @@ public sealed class SimulatedLog : IPartitionedLog
     /// <summary>Called after each record is appended, with its place: for guarantees.</summary>
     public Action<TopicPartition, long, OutgoingRecord>? OnAppended { get; set; }
 
-    /// <summary>Called when a member is expelled, with its node (null without one): from here on it is a zombie until it hears of it.</summary>
+    /// <summary>
+    /// Called when a member is expelled, with its node (null without one): from here on it is a zombie until it hears of it.
+    /// </summary>
     public Action<SimulatedNode?>? OnExpelled { get; set; }
 
     internal TimeProvider Time { get; }

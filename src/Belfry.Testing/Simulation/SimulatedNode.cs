@@ -46,7 +46,9 @@ public sealed class SimulatedNode
 
     private DateTimeOffset _seenAt;
 
-    /// <summary>Starts an async method inside the node. When it fails, so does <see cref="SimulatedWorld.Run"/>; when it ends, it ends.</summary>
+    /// <summary>
+    /// Starts an async method inside the node. When it fails, so does <see cref="SimulatedWorld.Run"/>; when it ends, it ends.
+    /// </summary>
     public void Start(Func<Task> body)
     {
         _world.Adopt();

@@ -233,7 +233,9 @@ internal enum EventKind
 
 internal readonly record struct SimulatedEvent(SimulatedNode? Node, EventKind Kind, SendOrPostCallback Callback, object? State);
 
-/// <summary>SplitMix64: small, fast, and the same on every runtime (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators).</summary>
+/// <summary>
+/// SplitMix64: small, fast, and the same on every runtime (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators).
+/// </summary>
 internal struct SplitMix(long seed)
 {
     private ulong _state = unchecked((ulong)seed);
