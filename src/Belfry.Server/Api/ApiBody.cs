@@ -42,7 +42,7 @@ internal sealed class ApiBody
         var bytes = await BytesAsync(request);
         if (bytes is null)
             return (Empty, ApiErrors.Of(413, ApiErrors.InvalidInput, "Payload Too Large", [$"The body is larger than {BytesMax} bytes."]));
-        var body = Parse(bytes);
+        var body = Parse(bytes.Value);
         return (body, body.Refused);
     }
 

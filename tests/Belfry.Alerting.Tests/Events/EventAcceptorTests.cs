@@ -11,7 +11,7 @@ public sealed class EventAcceptorTests
 {
     private readonly AppendLog _log = new();
     private readonly RefusedEvents _refused = new();
-    private CatalogSnapshot _catalog = Catalog();
+    private CatalogSnapshot _catalog = SomeCatalog();
 
     private EventAcceptor Acceptor => new(
         _log, new Topics(), () => _catalog, new RateLimiter(), _refused, new IdSource(() => NewId.Value), TimeProvider.System,
@@ -25,7 +25,7 @@ public sealed class EventAcceptorTests
     {
         (await Accept(Trigger(top: "\"dedup_key\":\"d\""))).ShouldBe(new AcceptResult.Accepted("d"));
         var record = _log.Records.ShouldHaveSingleItem();
-        (record.Topic, record.OrderingKey).ShouldBe(("incoming-events", Service.ToString()));
+        (record.Topic, record.OrderingKey).ShouldBe(("incoming-events", TheService.ToString()));
         EventRecords.Decode(record.Value.Span).DedupKey.ShouldBe("d");
     }
 
@@ -36,7 +36,7 @@ public sealed class EventAcceptorTests
     [Fact]
     public async Task Over_its_limit_an_integration_is_refused_with_the_time_to_wait_and_nothing_is_appended()
     {
-        _catalog = Catalog(limit: 2);
+        _catalog = SomeCatalog(limit: 2);
         var acceptor = Acceptor;
         await Accept(Trigger(), acceptor);
         await Accept(Trigger(), acceptor);

@@ -15,7 +15,7 @@ public sealed class EventParserTests
             "\"dedup_key\":\"d1\",\"client\":\"Mon\",\"client_url\":\"https://mon\",\"links\":[{\"href\":\"https://x\",\"text\":\"X\"}]," +
             "\"images\":[{\"src\":\"https://i\",\"href\":\"https://h\",\"alt\":\"A\"}],\"unknown\":[1,{}]"));
         alert.Id.ShouldBe(NewId);
-        alert.ServiceId.ShouldBe(Service);
+        alert.ServiceId.ShouldBe(TheService);
         alert.IntegrationId.ShouldBe(Inlet);
         (alert.Action, alert.DedupKey, alert.Summary, alert.Source, alert.Severity).ShouldBe(
             (EventAction.Trigger, "d1", "Disk full", "db1", Severity.Critical));
@@ -210,7 +210,7 @@ public sealed class EventParserTests
 
     [Fact]
     public void A_disabled_integration_is_an_unknown_key() =>
-        EventParser.Parse(EventKind.Alert, Encoding.UTF8.GetBytes(Trigger()), null, Catalog(enabled: false), Now, NewId)
+        EventParser.Parse(EventKind.Alert, Encoding.UTF8.GetBytes(Trigger()), null, SomeCatalog(enabled: false), Now, NewId)
             .ShouldBeOfType<ParsedEvent.Invalid>().Errors.ShouldBe([EventErrors.RoutingKeyUnknown]);
 
     [Fact]
@@ -226,10 +226,10 @@ public sealed class EventParserTests
         var alert = Accepted(Trigger("\"custom_details\":{\"a\":[1,null]}", "\"links\":[{\"href\":\"https://x\"}]"));
         var record = EventRecords.Encode(alert, new Topics());
         var back = EventRecords.Decode(record.Value.Span);
-        record.OrderingKey.ShouldBe(Service.ToString());
+        record.OrderingKey.ShouldBe(TheService.ToString());
         back.CustomDetails!.Value.GetRawText().ShouldBe("{\"a\":[1,null]}");
         back.Links.ShouldBe(alert.Links);
         (back with { CustomDetails = null, Links = [], Images = [] }).ShouldBe(alert with { CustomDetails = null, Links = [], Images = [] });
-        JsonDocument.Parse(record.Value).RootElement.GetProperty("service_id").GetString().ShouldBe(Service.ToString());
+        JsonDocument.Parse(record.Value).RootElement.GetProperty("service_id").GetString().ShouldBe(TheService.ToString());
     }
 }
