@@ -79,7 +79,7 @@ public sealed class AuditLog(IOutboxStore store)
 
             // Rows added between the two reads are not yet checked; a head behind or beside the last row was cut or altered.
             return head.Sequence < sequence || (head.Sequence == sequence && head.Hash != hash) ? sequence
-                : head.Sequence > sequence && rows.Count == 0 && await MissingAsync(sequence + 1, cancel) ? sequence + 1 : null;
+                : head.Sequence > sequence && await MissingAsync(sequence + 1, cancel) ? sequence + 1 : null;
         }
     }
 

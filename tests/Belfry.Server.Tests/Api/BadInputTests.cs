@@ -1,11 +1,11 @@
 using System.Text;
 using Belfry.Server.Api;
-using Belfry.Server.Tests.Pages;
+using Belfry.Server.Tests.Support;
 
 namespace Belfry.Server.Tests.Api;
 
 [Collection(WebCollection.Name)]
-public sealed class ApiBadInputTests(WebServer server)
+public sealed class ApiBadInputTests(RunningServer server)
 {
     private const int Seed = 20261122;
 

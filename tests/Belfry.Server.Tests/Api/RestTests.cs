@@ -1,10 +1,10 @@
 using System.Text.Json.Nodes;
-using Belfry.Server.Tests.Pages;
+using Belfry.Server.Tests.Support;
 
 namespace Belfry.Server.Tests.Api;
 
 [Collection(WebCollection.Name)]
-public sealed class RestTests(WebServer server)
+public sealed class RestTests(RunningServer server)
 {
     private static readonly HttpMethod Put = HttpMethod.Put, Post = HttpMethod.Post, Delete = HttpMethod.Delete;
 
@@ -99,7 +99,9 @@ public sealed class RestTests(WebServer server)
         method!["contact_method"]!["secret"].ShouldNotBeNull();
         var methodId = (string)method["contact_method"]!["id"]!;
         (await server.GetAsync($"/users/{id}/contact_methods/{methodId}")).Body!["contact_method"]!["secret"].ShouldBeNull();
-        var rule = $$$"""{"notification_rule":{"urgency":"high","start_delay_in_minutes":5,"contact_method":{"id":"{{{methodId}}}","type":"contact_method_reference"}}}""";
+        var rule = $$$$"""
+            {"notification_rule":{"urgency":"high","start_delay_in_minutes":5,"contact_method":{"id":"{{{{methodId}}}}","type":"contact_method_reference"}}}
+            """;
         (await server.CallAsync(Post, $"/users/{id}/notification_rules", rule)).Status.ShouldBe(201);
         (await server.GetAsync($"/users/{id}/notification_rules")).Body!["notification_rules"]!.AsArray().Count.ShouldBe(3);
         (await server.CallAsync(Delete, $"/users/{id}")).Status.ShouldBe(204);
@@ -112,7 +114,7 @@ public sealed class RestTests(WebServer server)
         var user = server.UserOf("ada@example.com");
         var policy = $$$"""{"escalation_policy":{"name":"P","num_loops":2,"escalation_rules":[{"escalation_delay_in_minutes":5,"targets":[{"id":"{{{user}}}","type":"user_reference"}]}]}}""";
         var policyId = (string)(await server.CallAsync(Post, "/escalation_policies", policy)).Body!["escalation_policy"]!["id"]!;
-        var service = $$$"""{"service":{"name":"S","escalation_policy":{"id":"{{{policyId}}}","type":"escalation_policy_reference"}}}""";
+        var service = $$$$"""{"service":{"name":"S","escalation_policy":{"id":"{{{{policyId}}}}","type":"escalation_policy_reference"}}}""";
         var serviceId = (string)(await server.CallAsync(Post, "/services", service)).Body!["service"]!["id"]!;
         var (status, body, _) = await server.CallAsync(Post, $"/services/{serviceId}/integrations", """{"integration":{"name":"I"}}""");
         status.ShouldBe(201);

@@ -5,7 +5,8 @@ using Xunit.Abstractions;
 
 namespace Belfry.Server.Tests.Events;
 
-public sealed class BadInputTests(RunningServer server, ITestOutputHelper output) : IClassFixture<RunningServer>
+[Collection(EventsCollection.Name)]
+public sealed class BadInputTests(RunningServer server, ITestOutputHelper output)
 {
     private const int Bodies = 1_200;
 

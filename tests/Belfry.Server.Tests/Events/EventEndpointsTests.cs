@@ -8,7 +8,8 @@ using Belfry.Server.Tests.Support;
 
 namespace Belfry.Server.Tests.Events;
 
-public sealed class EventEndpointsTests(RunningServer server) : IClassFixture<RunningServer>
+[Collection(EventsCollection.Name)]
+public sealed class EventEndpointsTests(RunningServer server)
 {
     private static async Task<JsonElement> BodyAsync(HttpResponseMessage response) =>
         JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;

@@ -1,10 +1,11 @@
 using System.Text.Json.Nodes;
 using AngleSharp.Dom;
+using Belfry.Server.Tests.Support;
 
 namespace Belfry.Server.Tests.Pages;
 
 [Collection(WebCollection.Name)]
-public sealed class InjectionTests(WebServer server)
+public sealed class InjectionTests(RunningServer server)
 {
     private static readonly string[] Tags = ["script", "img src=x onerror", "svg onload", "iframe src", "body onload", "details open ontoggle", "a href", "math", "style", "object data"];
     private static readonly string[] Breaks = ["", "\">", "'>", "-->", "</title>", "</textarea>"];
@@ -23,7 +24,7 @@ public sealed class InjectionTests(WebServer server)
             var id = (string)(await server.TriggerAsync(title, title, details, links))["id"]!;
             foreach (var path in (string[])["/", $"/incidents/{id}"])
             {
-                var (status, page, _) = await server.PageAsync(path);
+                var (status, page) = await server.PageAsync(path);
                 status.ShouldBe(200);
                 Inert(page);
                 page.Body!.TextContent.ShouldContain(lot[0]);
@@ -42,7 +43,7 @@ public sealed class InjectionTests(WebServer server)
         (await server.CallAsync(HttpMethod.Post, "/services", service.ToJsonString())).Status.ShouldBe(201);
         foreach (var path in (string[])["/", "/people", "/services", "/oncall"])
         {
-            var (_, page, _) = await server.PageAsync(path);
+            var (_, page) = await server.PageAsync(path);
             Inert(page);
         }
     }

@@ -3,12 +3,13 @@ using AngleSharp.Dom;
 using Belfry.Alerting;
 using Belfry.Alerting.Feedback;
 using Belfry.Server.Layout;
+using Belfry.Server.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Belfry.Server.Tests.Pages;
 
 [Collection(WebCollection.Name)]
-public sealed class PageTests(WebServer server)
+public sealed class PageTests(RunningServer server)
 {
     [Theory]
     [InlineData("/")]
@@ -18,7 +19,7 @@ public sealed class PageTests(WebServer server)
     [InlineData("/people")]
     public async Task A_page_reads_without_script_and_has_its_landmarks(string path)
     {
-        var (status, page, _) = await server.PageAsync(path);
+        var (status, page) = await server.PageAsync(path);
         status.ShouldBe(200);
         page.QuerySelectorAll("h1").Length.ShouldBe(1);
         page.QuerySelector("main#main").ShouldNotBeNull();
@@ -70,8 +71,8 @@ public sealed class PageTests(WebServer server)
     public async Task A_service_page_offers_a_snippet_whose_severity_falls_back()
     {
         var service = server.Shape.Catalog.Current.Services.First(one => one.Name == "Checkout");
-        var (_, page, _) = await server.PageAsync($"/services/{service.Id}");
-        page.Body!.TextContent.ShouldContain(server.Demo.IntegrationKey);
+        var (_, page) = await server.PageAsync($"/services/{service.Id}");
+        page.Body!.TextContent.ShouldContain(server.Key);
         page.Body.TextContent.ShouldContain("{{ else }}error{{ end }}");
     }
 

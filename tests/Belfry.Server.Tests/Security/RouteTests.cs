@@ -12,7 +12,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Belfry.Server.Tests.Security;
 
 /// <summary>Walks the endpoint table, so that a new route fails until it names a policy or is listed as public.</summary>
-public sealed partial class RouteTests(RunningServer server) : IClassFixture<RunningServer>
+[Collection(WebCollection.Name)]
+public sealed partial class RouteTests(RunningServer server)
 {
     private sealed record Route(string Pattern, HttpMethod Method, string? Policy)
     {

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using AngleSharp.Html.Parser;
 using Belfry.Alerting.Catalog;
 using Belfry.Server.Security;
 using Belfry.Server.Tests.Support;
@@ -19,9 +18,9 @@ public sealed class SignInTests(RunningServer server) : IClassFixture<RunningSer
         var secret = await server.Shape.Access.InviteAsync(null, TimeSpan.FromDays(1), new Actor(null, "test"), DateTimeOffset.UtcNow, default);
         using var browser = new Browser(server.Url);
         gate.IsOpen.ShouldBeFalse();
-        using var weak = await browser.SubmitAsync($"/setup/{secret.Text}", ("name", "Root"), ("email", "root@example.com"), ("password", "short"));
+        using var weak = await browser.SubmitAsync($"/setup/{secret.Text}", "form", ("name", "Root"), ("email", "root@example.com"), ("password", "short"));
         weak.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
-        using var made = await browser.SubmitAsync($"/setup/{secret.Text}", ("name", "Root"), ("email", "root@example.com"), ("password", Password));
+        using var made = await browser.SubmitAsync($"/setup/{secret.Text}", "form", ("name", "Root"), ("email", "root@example.com"), ("password", Password));
         made.StatusCode.ShouldBe(HttpStatusCode.Redirect);
         gate.IsOpen.ShouldBeTrue();
         var cookie = made.Headers.GetValues("Set-Cookie").Single(value => value.StartsWith("belfry_session=", StringComparison.Ordinal));
@@ -30,10 +29,10 @@ public sealed class SignInTests(RunningServer server) : IClassFixture<RunningSer
         (await browser.GetAsync("/health/details")).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await browser.GetAsync($"/setup/{secret.Text}")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
 
-        using var noToken = await browser.PostAsync("/logout", []);
+        using var noToken = await browser.PostAsync("/logout", new FormUrlEncodedContent([]));
         noToken.StatusCode.ShouldBe(HttpStatusCode.Forbidden, "a cookie alone must not act");
         using var other = new Browser(server.Url);
-        using var signedIn = await other.SubmitAsync("/login", ("email", "ROOT@example.com"), ("password", Password), ("return_url", "//evil.example"));
+        using var signedIn = await other.SubmitAsync("/login", "form", ("email", "ROOT@example.com"), ("password", Password), ("return_url", "//evil.example"));
         signedIn.StatusCode.ShouldBe(HttpStatusCode.Redirect);
         signedIn.Headers.Location!.OriginalString.ShouldBe("/");
         (await other.GetAsync("/api/tokens")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized, "a cookie opens no API");
@@ -45,11 +44,11 @@ public sealed class SignInTests(RunningServer server) : IClassFixture<RunningSer
         using var browser = new Browser(server.Url);
         for (var i = 0; i < 9; i++)
         {
-            using var wrong = await browser.SubmitAsync("/login", ("email", "nobody@example.com"), ("password", "wrong password!"));
+            using var wrong = await browser.SubmitAsync("/login", "form", ("email", "nobody@example.com"), ("password", "wrong password!"));
             wrong.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
         }
 
-        using var limited = await browser.SubmitAsync("/login", ("email", "Nobody@example.com"), ("password", "wrong password!"));
+        using var limited = await browser.SubmitAsync("/login", "form", ("email", "Nobody@example.com"), ("password", "wrong password!"));
         limited.StatusCode.ShouldBe(HttpStatusCode.TooManyRequests);
         limited.Headers.RetryAfter!.Delta!.Value.ShouldBeGreaterThan(TimeSpan.FromMinutes(10));
     }
@@ -79,25 +78,5 @@ public sealed class SignInTests(RunningServer server) : IClassFixture<RunningSer
             response.Headers.GetValues("X-Content-Type-Options").ShouldBe(["nosniff"]);
             response.Headers.GetValues("Referrer-Policy").ShouldBe(["no-referrer"]);
         }
-    }
-
-    /// <summary>Keeps cookies and fills in forms with their antiforgery token, as a browser without script does.</summary>
-    private sealed class Browser(Uri url) : IDisposable
-    {
-        private readonly HttpClient _client = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = url };
-
-        public Task<HttpResponseMessage> GetAsync(string path) => _client.GetAsync(path);
-
-        public Task<HttpResponseMessage> PostAsync(string path, Dictionary<string, string> fields) => _client.PostAsync(path, new FormUrlEncodedContent(fields));
-
-        public async Task<HttpResponseMessage> SubmitAsync(string path, params (string Name, string Value)[] fields)
-        {
-            var page = new HtmlParser().ParseDocument(await _client.GetStringAsync(path));
-            var hidden = page.QuerySelectorAll("input[type=hidden]").ToDictionary(input => input.GetAttribute("name")!, input => input.GetAttribute("value") ?? "");
-            foreach (var (name, value) in fields) hidden[name] = value;
-            return await PostAsync(path, hidden);
-        }
-
-        public void Dispose() => _client.Dispose();
     }
 }
