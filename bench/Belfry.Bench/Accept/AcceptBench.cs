@@ -1,0 +1,65 @@
+namespace Belfry.Bench.Accept;
+
+/// <summary>
+/// The real program in a process of its own, on loopback, with the load beside it on the same cores. First as many events as it takes
+/// over 64 connections, each one answered only once it is durable; the rival is SQLite by itself, in the same run on the same disk.
+/// Then a steady 1,000 events a second, each an incident and a webhook of its own.
+/// </summary>
+internal static class AcceptBench
+{
+    private const int Connections = 64;
+    private const int WarmUpSeconds = 3;
+    private const int Seconds = 10;
+    private const int EventsPerSecond = 1_000;
+
+    public static async Task RunAsync(CancellationToken cancel)
+    {
+        var folder = Directory.CreateTempSubdirectory("belfry-bench-").FullName;
+        try
+        {
+            await ThroughputAsync(Path.Combine(folder, "throughput"), cancel);
+            await LatencyAsync(Path.Combine(folder, "latency"), cancel);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static async Task ThroughputAsync(string data, CancellationToken cancel)
+    {
+        ClosedLoad.Result result;
+        await using (var server = await ServerProcess.StartAsync(data, ["--demo"], cancel))
+        {
+            // Alerts that repeat, as in a storm, under 1,000 keys: what is measured is the way to the disk, not the paging behind it.
+            var load = new ClosedLoad(server.Url, Connections, number => EventBody.Of(server.DemoKey, $"alert-{number % 1_000}", $"Alert {number % 1_000}"));
+            await load.RunAsync(TimeSpan.FromSeconds(WarmUpSeconds), cancel);
+            result = await load.RunAsync(TimeSpan.FromSeconds(Seconds), cancel);
+            await server.KillAsync();
+        }
+
+        var rowBytes = BareSqlite.EventRowBytes(Path.Combine(data, "belfry.db"));
+        var bare = BareSqlite.RowsPerSecond(Path.Combine(data, "bare.db"), rowBytes, Connections, TimeSpan.FromSeconds(Seconds));
+        Figure.Print("accept.rate", result.Accepted / (double)Seconds, "events/s", ($"bare SQLite, lots of {Connections} rows of {rowBytes} bytes", bare));
+        Figure.Print("accept.p99", Figure.Percentile(result.Milliseconds, 99), "ms");
+        if (result.Refused > 0) Figure.Print("accept.refused", result.Refused, "events");
+    }
+
+    private static async Task LatencyAsync(string data, CancellationToken cancel)
+    {
+        await using var sink = await WebhookSink.StartAsync();
+        await using var server = await ServerProcess.StartAsync(data, ["--demo", "--webhook-allow", sink.Endpoint], cancel);
+        var keys = await PagedServices.MakeAsync(server, sink.Url, cancel);
+        var steady = new SteadyLoad(server.Url, Connections, EventsPerSecond, number => EventBody.Of(keys[number % keys.Count], $"event-{number}", sink.TitleOf(number)));
+        await steady.RunAsync(0, WarmUpSeconds * EventsPerSecond, cancel);
+        await sink.WaitForAsync(WarmUpSeconds * EventsPerSecond, cancel);
+
+        var from = WarmUpSeconds * EventsPerSecond;
+        var sentAt = await steady.RunAsync(from, Seconds * EventsPerSecond, cancel);
+        await sink.WaitForAsync(from + sentAt.Length, cancel);
+        var waits = sentAt.Select((sent, at) => (sink.FirstCallAt(from + at) - sent)?.TotalMilliseconds).OfType<double>().ToList();
+        Figure.Print("event_to_call.p50", Figure.Percentile(waits, 50), "ms");
+        Figure.Print("event_to_call.p99", Figure.Percentile(waits, 99), "ms");
+        if (waits.Count < sentAt.Length) Figure.Print("event_to_call.missing", sentAt.Length - waits.Count, "events");
+    }
+}
