@@ -141,7 +141,8 @@ internal sealed class IdConverter<T> : JsonConverter<T> where T : struct, IId<T>
     public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         Id.TryParse<T>(reader.GetString(), out var id) ? id : throw new JsonException("An id of 32 hexadecimal digits is expected.");
 
-    public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteStringValue(value.Value.ToString("N"));
+    public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value.Value.ToString("N"));
 
     public override T ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         Id.Parse<T>(reader.GetString()!);

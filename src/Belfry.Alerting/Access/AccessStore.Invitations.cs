@@ -39,7 +39,8 @@ public sealed partial class AccessStore
         }, cancel);
 
     /// <summary>Uses the invitation up and sets the password, both or neither. False: another was faster, or it has ended.</summary>
-    public ValueTask<bool> RedeemAsync(string text, UserId user, string passwordHash, Actor by, DateTimeOffset now, CancellationToken cancel) =>
+    public ValueTask<bool> RedeemAsync(
+        string text, UserId user, string passwordHash, Actor by, DateTimeOffset now, CancellationToken cancel) =>
         WriteAsync(connection =>
         {
             var used = connection.Execute("""

@@ -8,7 +8,8 @@ public sealed partial class AccessStore
     private const int AgentLengthMax = 200;
 
     /// <summary>Signs a user in. Sessions that have ended are removed on the way, so their table stays small.</summary>
-    public async ValueTask<Secret> OpenSessionAsync(UserId user, string address, string agent, Actor by, DateTimeOffset now, CancellationToken cancel)
+    public async ValueTask<Secret> OpenSessionAsync(
+        UserId user, string address, string agent, Actor by, DateTimeOffset now, CancellationToken cancel)
     {
         var secret = Secret.Make(secrets, "");
         var id = ids.NextGuid().ToString("N");
@@ -49,7 +50,8 @@ public sealed partial class AccessStore
         ReadAsync<IReadOnlyList<Session>>(
             connection =>
             [
-                .. connection.Query<SessionRow>($"{SelectSession} where user_id = @user order by created_at desc", new { user = user.ToString() })
+                .. connection.Query<SessionRow>(
+                    $"{SelectSession} where user_id = @user order by created_at desc", new { user = user.ToString() })
                     .Select(row => row.ToSession()).Where(session => session.IsOpenAt(now)),
             ],
             cancel);
@@ -67,7 +69,8 @@ public sealed partial class AccessStore
         WriteAsync(connection =>
         {
             var closed = connection.Execute(
-                "delete from access_session where id = @id and user_id = @user", new { id = session.ToString("N"), user = user.ToString() });
+                "delete from access_session where id = @id and user_id = @user",
+                new { id = session.ToString("N"), user = user.ToString() });
             if (closed > 0) AuditLog.Append(connection, by, now, "revoke_session", AuditKind, session.ToString("N"), null, null);
             return closed > 0;
         }, cancel);

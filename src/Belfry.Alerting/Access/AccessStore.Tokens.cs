@@ -69,7 +69,8 @@ public sealed partial class AccessStore
 
 #pragma warning disable IDE1006 // Named as the columns.
     private sealed record TokenRow(
-        string id, string user_id, string name, string prefix, string scope, long created_at, long? expires_at, long? used_at, long? revoked_at)
+        string id, string user_id, string name, string prefix, string scope, long created_at, long? expires_at, long? used_at,
+        long? revoked_at)
     {
         public ApiToken ToToken() => new(
             Guid.Parse(id), Id.Parse<UserId>(user_id), name, prefix, Enum.Parse<TokenScope>(scope), Time(created_at), Time(expires_at),

@@ -24,7 +24,8 @@ public sealed record AuditEntry(
 public sealed class AuditLog(IOutboxStore store)
 {
     private const int CheckedAtOnce = 1_000;
-    private const string Columns = "sequence, at, actor_id, actor_name, actor_address, action, kind, object_id, before_json, after_json, hash";
+    private const string Columns =
+        "sequence, at, actor_id, actor_name, actor_address, action, kind, object_id, before_json, after_json, hash";
 
     /// <summary>Adds a row inside the caller's transaction; rows are added one transaction after another.</summary>
     public static void Append(
@@ -66,7 +67,8 @@ public sealed class AuditLog(IOutboxStore store)
         while (true)
         {
             var rows = await store.ReadAsync(connection => ValueTask.FromResult(connection.Query<Row>(
-                $"select {Selected} from audit_entry where sequence > @sequence order by sequence limit {CheckedAtOnce}", new { sequence }).ToList()), cancel);
+                $"select {Selected} from audit_entry where sequence > @sequence order by sequence limit {CheckedAtOnce}",
+                new { sequence }).ToList()), cancel);
             foreach (var row in rows)
             {
                 if (row.Sequence != sequence + 1 || row.Hash != HashOf(hash, row)) return sequence + 1;
@@ -92,7 +94,8 @@ public sealed class AuditLog(IOutboxStore store)
         var text = new StringBuilder(previous);
         foreach (var field in (string?[])
             [
-                row.Sequence.ToString(CultureInfo.InvariantCulture), row.At.ToString(CultureInfo.InvariantCulture), row.ActorId, row.ActorName,
+                row.Sequence.ToString(CultureInfo.InvariantCulture), row.At.ToString(CultureInfo.InvariantCulture), row.ActorId,
+                row.ActorName,
                 row.ActorAddress, row.Action, row.Kind, row.ObjectId, row.BeforeJson, row.AfterJson,
             ])
             text.Append('|').Append(field?.Length ?? -1).Append(':').Append(field);

@@ -33,7 +33,8 @@ public sealed partial class CatalogStore
         }, cancel);
 
     /// <summary>Gives the integration a new routing key; the old one is refused from now on.</summary>
-    public ValueTask<ChangeResult<Integration>> RotateRoutingKeyAsync(IntegrationId id, Actor by, DateTimeOffset now, CancellationToken cancel)
+    public ValueTask<ChangeResult<Integration>> RotateRoutingKeyAsync(
+        IntegrationId id, Actor by, DateTimeOffset now, CancellationToken cancel)
     {
         var key = NewRoutingKey();
         return _writer.ChangeAsync<Integration>(by, now, change =>
@@ -42,7 +43,8 @@ public sealed partial class CatalogStore
                 : MissingIntegration(id), cancel);
     }
 
-    public ValueTask<ChangeResult<Integration>> DeleteIntegrationAsync(IntegrationId id, Actor by, DateTimeOffset now, CancellationToken cancel) =>
+    public ValueTask<ChangeResult<Integration>> DeleteIntegrationAsync(
+        IntegrationId id, Actor by, DateTimeOffset now, CancellationToken cancel) =>
         _writer.ChangeAsync<Integration>(by, now, change =>
         {
             if (CatalogTables.Integrations.Find(change.Connection, id.ToString()) is not { } integration) return MissingIntegration(id);
@@ -62,9 +64,11 @@ public sealed partial class CatalogStore
     private static ChangeResult<Integration>.Done Save(ConfigurationChange change, Integration? former, Integration integration)
     {
         CatalogTables.Integrations.Save(
-            change.Connection, integration.Id.ToString(), integration, integration.Name, integration.ServiceId.ToString(), integration.RoutingKey);
+            change.Connection, integration.Id.ToString(), integration, integration.Name, integration.ServiceId.ToString(),
+            integration.RoutingKey);
         change.Saved(
-            ObjectKinds.Integration, integration.Id.ToString(), integration.Name, [], former is null ? null : Audited(former), Audited(integration));
+            ObjectKinds.Integration, integration.Id.ToString(), integration.Name, [], former is null ? null : Audited(former),
+            Audited(integration));
         return new(integration);
     }
 

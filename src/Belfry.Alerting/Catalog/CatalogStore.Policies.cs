@@ -5,7 +5,8 @@ public sealed partial class CatalogStore
     private const int LevelsMax = 50;
     private const int TargetsMax = 10;
 
-    public ValueTask<ChangeResult<EscalationPolicy>> CreatePolicyAsync(PolicyDraft draft, Actor by, DateTimeOffset now, CancellationToken cancel) =>
+    public ValueTask<ChangeResult<EscalationPolicy>> CreatePolicyAsync(
+        PolicyDraft draft, Actor by, DateTimeOffset now, CancellationToken cancel) =>
         SavePolicyAsync(ids.Next<PolicyId>(), isNew: true, draft, by, now, cancel);
 
     /// <summary>Incidents that are open keep the version that held when they triggered; former versions are kept.</summary>
@@ -14,7 +15,8 @@ public sealed partial class CatalogStore
         SavePolicyAsync(id, isNew: false, draft, by, now, cancel);
 
     /// <summary>In use by services: refused.</summary>
-    public ValueTask<ChangeResult<EscalationPolicy>> DeletePolicyAsync(PolicyId id, Actor by, DateTimeOffset now, CancellationToken cancel) =>
+    public ValueTask<ChangeResult<EscalationPolicy>> DeletePolicyAsync(
+        PolicyId id, Actor by, DateTimeOffset now, CancellationToken cancel) =>
         _writer.ChangeAsync<EscalationPolicy>(by, now, change =>
         {
             if (CatalogTables.Policies.Find(change.Connection, id.ToString()) is not { } policy) return MissingPolicy(id);
@@ -65,7 +67,8 @@ public sealed partial class CatalogStore
                 faults.Unless(change.Exists(reference.Kind, reference.Id), $"{place}: there is no {reference.Kind} {reference.Id}.");
             }
 
-            if (level.Targets is { } targets && targets.Distinct().Count() < targets.Count) faults.Add($"{place}: a target is named twice.");
+            if (level.Targets is { } targets && targets.Distinct().Count() < targets.Count)
+                faults.Add($"{place}: a target is named twice.");
         }
 
         return faults;

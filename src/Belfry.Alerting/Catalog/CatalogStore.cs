@@ -2,7 +2,9 @@ using Belfry.Outbox;
 
 namespace Belfry.Alerting.Catalog;
 
-/// <summary>What a caller says of a service. Timeouts in seconds, null or 0: off; else 60 to 31,536,000. Description: at most 4,000 characters.</summary>
+/// <summary>
+/// What a caller says of a service. Timeouts in seconds, null or 0: off; else 60 to 31,536,000. Description: at most 4,000 characters.
+/// </summary>
 public sealed record ServiceDraft(
     string Name, string Description, PolicyId PolicyId, UrgencyRule Urgency = UrgencyRule.AlwaysHigh,
     int? AcknowledgementTimeoutSeconds = 1_800, int? AutoResolveSeconds = 14_400);
@@ -10,7 +12,9 @@ public sealed record ServiceDraft(
 /// <summary>What a caller says of an integration. Events per minute: 1 to 1,000,000.</summary>
 public sealed record IntegrationDraft(string Name, bool Enabled = true, int EventsPerMinute = 7_200);
 
-/// <summary>What a caller says of a policy; bounds as in <see cref="EscalationPolicy"/>, 1 to 10 targets a level. Targets must exist.</summary>
+/// <summary>
+/// What a caller says of a policy; bounds as in <see cref="EscalationPolicy"/>, 1 to 10 targets a level. Targets must exist.
+/// </summary>
 public sealed record PolicyDraft(string Name, int NumLoops, IReadOnlyList<EscalationLevel> Levels);
 
 /// <summary>
@@ -21,7 +25,8 @@ public sealed partial class CatalogStore(IOutboxStore store, CatalogReader catal
 {
     private readonly ConfigurationWriter _writer = new(store, catalog);
 
-    public ValueTask<ChangeResult<Service>> CreateServiceAsync(ServiceDraft draft, Actor by, DateTimeOffset now, CancellationToken cancel) =>
+    public ValueTask<ChangeResult<Service>> CreateServiceAsync(
+        ServiceDraft draft, Actor by, DateTimeOffset now, CancellationToken cancel) =>
         SaveServiceAsync(ids.Next<ServiceId>(), isNew: true, draft, by, now, cancel);
 
     public ValueTask<ChangeResult<Service>> UpdateServiceAsync(
@@ -69,7 +74,8 @@ public sealed partial class CatalogStore(IOutboxStore store, CatalogReader catal
     {
         var faults = new FaultList();
         faults.Name("Name", draft.Name, 255);
-        faults.Unless(draft.Description is { Length: <= 4_000 }, $"Description has {draft.Description?.Length ?? 0} of at most 4000 characters.");
+        faults.Unless(
+            draft.Description is { Length: <= 4_000 }, $"Description has {draft.Description?.Length ?? 0} of at most 4000 characters.");
         faults.Unless(Enum.IsDefined(draft.Urgency), $"Urgency {(int)draft.Urgency} is unknown.");
         faults.Unless(change.Exists(ObjectKinds.Policy, draft.PolicyId.ToString()), $"There is no escalation policy {draft.PolicyId}.");
         if (draft.AcknowledgementTimeoutSeconds is { } timeout and not 0)

@@ -15,7 +15,8 @@ internal static class CatalogTables
     public static DocumentTable<EscalationPolicy> Policies { get; } =
         new("escalation_policy", CatalogJson.Default.EscalationPolicy, "name, id", "name", "content_version");
 
-    public static DocumentTable<OnCallSchedule> Schedules { get; } = new("oncall_schedule", CatalogJson.Default.OnCallSchedule, "name, id", "name");
+    public static DocumentTable<OnCallSchedule> Schedules { get; } = new(
+        "oncall_schedule", CatalogJson.Default.OnCallSchedule, "name, id", "name");
 
     /// <summary>Saves the policy under the next version of its content, and keeps the former ones.</summary>
     public static void SavePolicy(DbConnection connection, EscalationPolicy policy, DateTimeOffset now)

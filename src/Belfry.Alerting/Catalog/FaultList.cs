@@ -3,7 +3,9 @@ using NodaTime;
 
 namespace Belfry.Alerting.Catalog;
 
-/// <summary>Gathers every fault of a draft, so that its author sees all of them at once. Each names the field, the limit and the value.</summary>
+/// <summary>
+/// Gathers every fault of a draft, so that its author sees all of them at once. Each names the field, the limit and the value.
+/// </summary>
 internal sealed class FaultList
 {
     private readonly List<string> _faults = [];
@@ -32,12 +34,15 @@ internal sealed class FaultList
         if (value < min || value > max) Add($"{field} is {value}; {min} to {max} is expected.");
     }
 
-    /// <summary>One <c>@</c> with something on both sides, no white space or control characters, at most 254 characters (RFC 5321).</summary>
+    /// <summary>
+    /// One <c>@</c> with something on both sides, no white space or control characters, at most 254 characters (RFC 5321).
+    /// </summary>
     public void Email(string field, string? value)
     {
         var at = value?.IndexOf('@', StringComparison.Ordinal) ?? -1;
         var holds = at > 0 && at == value!.LastIndexOf('@') && at < value.Length - 1 && value.Length <= 254
-            && !value.Any(c => char.IsWhiteSpace(c) || char.IsControl(c) || c is '<' or '>' or ',' or ';' or ':' or '"' or '(' or ')' or '\\');
+            && !value.Any(
+                c => char.IsWhiteSpace(c) || char.IsControl(c) || c is '<' or '>' or ',' or ';' or ':' or '"' or '(' or ')' or '\\');
         if (!holds) Add($"{field} is no mail address such as ada@example.org.");
     }
 

@@ -6,7 +6,8 @@ namespace Belfry.Alerting.Dispatch;
 
 /// <summary>
 /// The idempotency key of a delivery, and all that must be known of its notification later: whether it is still wanted, and where a
-/// report belongs, is read from the key alone, so that neither needs a table. Form: <c>notification.incident.service.user.epoch.channel</c>.
+/// report belongs, is read from the key alone, so that neither needs a table. Form:
+/// <c>notification.incident.service.user.epoch.channel</c>.
 /// </summary>
 internal sealed record DeliveryKey(
     NotificationId NotificationId, IncidentId IncidentId, ServiceId ServiceId, UserId UserId, long Epoch, string Channel)

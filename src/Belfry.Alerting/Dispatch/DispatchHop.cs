@@ -18,7 +18,8 @@ public static class DispatchHop
     {
         var reporter = new DeliveryReporter(ports.Log, ports.Topics, new IncidentDirectory(ports.Store).WhyNotNotifyAsync, ports.Time);
         var decoder = new NotificationDecoder(
-            channel.Name, new MailRenderer(ports.Options.BaseUrl, new AcknowledgeLinks(ports.Options.LinkKey.Span)), new WebhookRenderer(ports.Options.BaseUrl));
+            channel.Name, new MailRenderer(ports.Options.BaseUrl, new AcknowledgeLinks(ports.Options.LinkKey.Span)),
+            new WebhookRenderer(ports.Options.BaseUrl));
         var route = new DeliveryRoute
         {
             Group = GroupOf(ports.Topics, channel.Name),

@@ -23,7 +23,8 @@ internal sealed class MailRenderer(Uri baseUrl, AcknowledgeLinks links)
         var service = PlainText.OneLine(notification.ServiceName, NameMax);
         var urgency = notification.Urgency == Urgency.High ? "high" : "low";
         var incident = new Uri(baseUrl, $"incidents/{notification.IncidentId}").AbsoluteUri;
-        var token = links.Sign(notification.IncidentId, notification.ServiceId, notification.Epoch, notification.UserId, notification.CreatedAt);
+        var token = links.Sign(
+            notification.IncidentId, notification.ServiceId, notification.Epoch, notification.UserId, notification.CreatedAt);
         var acknowledge = new Uri(baseUrl, $"ack/{token}").AbsoluteUri;
         (string Name, string Value)[] facts =
         [

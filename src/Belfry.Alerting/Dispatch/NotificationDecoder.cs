@@ -37,7 +37,8 @@ internal sealed class NotificationDecoder(string channel, MailRenderer mails, We
 
     private static byte[] Audited(Notification n) => JsonSerializer.SerializeToUtf8Bytes(
         new AuditedNotification(
-            1, n.Id, n.IncidentId, n.ServiceId, n.UserId, n.Epoch, n.Level, n.RuleId, n.ContactMethodId, n.Channel, Masked(n), n.Urgency, n.CreatedAt),
+            1, n.Id, n.IncidentId, n.ServiceId, n.UserId, n.Epoch, n.Level, n.RuleId, n.ContactMethodId, n.Channel, Masked(n), n.Urgency,
+            n.CreatedAt),
         DispatchJson.Default.AuditedNotification);
 
     // A webhook's path is often its secret, and a mailbox name is personal: what tells places apart is enough.

@@ -17,7 +17,9 @@ internal static class PlainText
         {
             var category = Rune.GetUnicodeCategory(rune);
             if (category == UnicodeCategory.Format && rune.Value != ZeroWidthJoiner) continue;
-            var shown = category is UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator ? new Rune(' ') : rune;
+            var shown = category is UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
+                ? new Rune(' ')
+                : rune;
             if (line.Length + shown.Utf16SequenceLength > charsMax - 1)
             {
                 line.Append('…');

@@ -35,7 +35,8 @@ internal sealed class WebhookRenderer(Uri baseUrl)
 internal sealed record WebhookEnvelope(WebhookEvent Event);
 
 internal sealed record WebhookEvent(
-    string Id, string EventType, string ResourceType, DateTimeOffset OccurredAt, WebhookReference? Agent, WebhookClient Client, WebhookIncident Data);
+    string Id, string EventType, string ResourceType, DateTimeOffset OccurredAt, WebhookReference? Agent, WebhookClient Client,
+    WebhookIncident Data);
 
 internal sealed record WebhookClient(string Name);
 

@@ -25,7 +25,9 @@ public static class EscalationPath
         return users;
     }
 
-    /// <summary>The first level at or after <paramref name="level"/>, within one run of the path, that has somebody; null if none has.</summary>
+    /// <summary>
+    /// The first level at or after <paramref name="level"/>, within one run of the path, that has somebody; null if none has.
+    /// </summary>
     public static PathStep? From(EscalationPolicy policy, int level, int loop, CatalogSnapshot catalog, DateTimeOffset now)
     {
         for (var at = Math.Max(1, level); at <= policy.Levels.Count; at++)

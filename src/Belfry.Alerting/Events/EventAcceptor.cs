@@ -28,7 +28,8 @@ public sealed partial class EventAcceptor(
                     return Limit(accepted, wait, now);
                 return await AppendAsync(accepted.Event, cancel);
             case ParsedEvent.Invalid invalid:
-                Refuse(invalid.Integration, new RefusedEvent(now, RefusalReason.Invalid, invalid.Errors, invalid.DedupKey, invalid.Summary));
+                Refuse(
+                    invalid.Integration, new RefusedEvent(now, RefusalReason.Invalid, invalid.Errors, invalid.DedupKey, invalid.Summary));
                 return new AcceptResult.Invalid(invalid.Errors);
             default:
                 Refuse(null, new RefusedEvent(now, RefusalReason.Unrecognized, [EventErrors.NotJson], null, null));
@@ -81,7 +82,8 @@ public sealed partial class EventAcceptor(
     {
         var limit = accepted.Integration.EventsPerMinute;
         Refuse(accepted.Integration, new RefusedEvent(
-            now, RefusalReason.RateLimited, [$"Rate limit of {limit} events per minute exceeded"], accepted.Event.DedupKey, accepted.Event.Summary));
+            now, RefusalReason.RateLimited, [$"Rate limit of {limit} events per minute exceeded"], accepted.Event.DedupKey,
+            accepted.Event.Summary));
         return new AcceptResult.Limited(wait, limit);
     }
 

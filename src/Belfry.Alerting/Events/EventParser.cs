@@ -24,7 +24,8 @@ public static class EventParser
     public static ParsedEvent Parse(
         EventKind kind, ReadOnlyMemory<byte> body, string? headerKey, CatalogSnapshot catalog, DateTimeOffset now, EventId id)
     {
-        if (JsonBody.Normalise(body) is not { } json || !EventDraft.TryRead(json.Span, out var draft)) return new ParsedEvent.Unrecognized();
+        if (JsonBody.Normalise(body) is not { } json || !EventDraft.TryRead(json.Span, out var draft))
+            return new ParsedEvent.Unrecognized();
         var errors = new List<string>(0);
         var integration = CheckRoutingKey(draft.RoutingKey, headerKey, catalog, errors);
         var action = kind == EventKind.Change ? EventAction.Change : CheckAction(draft.Action, errors);

@@ -4,7 +4,9 @@ using Belfry.Log;
 
 namespace Belfry.Alerting.Events;
 
-/// <summary>Events as records of <c>incoming-events</c>: JSON in snake case, ordering key service id. Wire format: docs/topics.md.</summary>
+/// <summary>
+/// Events as records of <c>incoming-events</c>: JSON in snake case, ordering key service id. Wire format: docs/topics.md.
+/// </summary>
 public static class EventRecords
 {
     public static OutgoingRecord Encode(AlertEvent alertEvent, Topics topics) => new()

@@ -52,5 +52,7 @@ internal static class JsonBody
     }
 
     private static char? CodeUnitAt(ReadOnlySpan<byte> text, int at) =>
-        at + 4 <= text.Length && Utf8Parser.TryParse(text.Slice(at, 4), out ushort unit, out var read, 'x') && read == 4 ? (char)unit : null;
+        at + 4 <= text.Length && Utf8Parser.TryParse(text.Slice(at, 4), out ushort unit, out var read, 'x') && read == 4
+            ? (char)unit
+            : null;
 }

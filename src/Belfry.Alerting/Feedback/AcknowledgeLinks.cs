@@ -51,7 +51,8 @@ public sealed class AcknowledgeLinks
     public AcknowledgeLinks(ReadOnlySpan<byte> key)
     {
         if (key.Length < KeyBytesMin)
-            throw new ArgumentException($"The key of acknowledge links has {key.Length} bytes; at least {KeyBytesMin} random ones are needed.", nameof(key));
+            throw new ArgumentException(
+                $"The key of acknowledge links has {key.Length} bytes; at least {KeyBytesMin} random ones are needed.", nameof(key));
 
         // A key of its own: the same configured key may sign other things, which must never pass for a link.
         _key = HMACSHA256.HashData(key, "belfry acknowledge link 1"u8);
@@ -71,7 +72,9 @@ public sealed class AcknowledgeLinks
         return Base64Url.EncodeToString(token);
     }
 
-    /// <summary>Reads a token, whatever it holds; never throws. The signature is compared in constant time, and before the expiry.</summary>
+    /// <summary>
+    /// Reads a token, whatever it holds; never throws. The signature is compared in constant time, and before the expiry.
+    /// </summary>
     public LinkCheck Verify(string token, DateTimeOffset now)
     {
         Span<byte> bytes = stackalloc byte[TokenBytes];

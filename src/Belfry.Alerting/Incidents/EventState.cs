@@ -19,4 +19,5 @@ public enum EventProgress
 /// <param name="IncidentId">The incident it opened or touched, if any.</param>
 /// <param name="At">When it was processed, UTC.</param>
 public sealed record EventState(
-    EventId Id, IntegrationId? IntegrationId, string DedupKey, EventProgress Progress, string? Reason, IncidentId? IncidentId, DateTimeOffset At);
+    EventId Id, IntegrationId? IntegrationId, string DedupKey, EventProgress Progress, string? Reason, IncidentId? IncidentId,
+    DateTimeOffset At);

@@ -120,7 +120,8 @@ internal static class IncidentActs
         var responders = users.Select(user => new Responder(user, edit.Now, Fallback: step is null)).ToList();
         if (also is { } owner && edit.Turn.Catalog.User(owner) is not null && !users.Contains(owner))
             responders.Add(new Responder(owner, edit.Now, Fallback: false));
-        var delay = step?.Delay ?? (incident.Policy.Levels is [var first, ..] ? TimeSpan.FromMinutes(first.DelayMinutes) : null as TimeSpan?);
+        var delay = step?.Delay
+            ?? (incident.Policy.Levels is [var first, ..] ? TimeSpan.FromMinutes(first.DelayMinutes) : null as TimeSpan?);
         edit.Incident = incident with
         {
             Level = step?.Level ?? 0,
@@ -131,7 +132,8 @@ internal static class IncidentActs
         };
         var details = new EntryDetails { Level = edit.Incident.Level, Loop = loop, Users = [.. responders.Select(r => r.UserId)] };
         if (step is null) edit.Log(LogEntryTypes.NobodyOnCall, $"Nobody is on call; the fallback is told: {Names(edit, users)}.", details);
-        else if (edit.EndedBy == "escalated") edit.Log(LogEntryTypes.Escalate, $"Escalated to level {step.Level}: {Names(edit, users)}.", details);
+        else if (edit.EndedBy == "escalated")
+            edit.Log(LogEntryTypes.Escalate, $"Escalated to level {step.Level}: {Names(edit, users)}.", details);
         else edit.Log(LogEntryTypes.Assign, $"Assigned to level {step.Level}: {Names(edit, users)}.", details);
     }
 

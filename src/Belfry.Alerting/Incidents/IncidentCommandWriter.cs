@@ -3,7 +3,9 @@ using Belfry.Log;
 
 namespace Belfry.Alerting.Incidents;
 
-/// <summary>Puts commands on <c>incident-commands</c>, where the owner of their service folds them. Safe for use by several threads.</summary>
+/// <summary>
+/// Puts commands on <c>incident-commands</c>, where the owner of their service folds them. Safe for use by several threads.
+/// </summary>
 public sealed class IncidentCommandWriter(IPartitionedLog log, Topics topics)
 {
     /// <summary>

@@ -33,7 +33,8 @@ internal static class IncidentCommands
         var incident = edit.Incident;
         if (Fault(command) is { } fault) return fault;
         if (HasActed(command, incident)) return "the link has acted already.";
-        if (command.Timer is { } timer && command.Kind == CommandKind.TimerFired && !Due(incident, timer, command.At)) return "the timer is stale.";
+        if (command.Timer is { } timer && command.Kind == CommandKind.TimerFired && !Due(incident, timer, command.At))
+            return "the timer is stale.";
         switch (IncidentTransitions.Of(incident.Status, IncidentTransitions.InputOf(command)))
         {
             case IncidentAct.Nothing: return $"the incident is {NameOf(incident.Status)} already.";
@@ -78,7 +79,8 @@ internal static class IncidentCommands
     {
         var incident = edit.Incident;
         if (incident.Urgency == Urgency.Low) return "an incident of low urgency never escalates; reassign it instead.";
-        if (command.Level > incident.Policy.Levels.Count) return $"the policy has {incident.Policy.Levels.Count} levels, not {command.Level}.";
+        if (command.Level > incident.Policy.Levels.Count)
+            return $"the policy has {incident.Policy.Levels.Count} levels, not {command.Level}.";
         return IncidentActs.EscalateByHand(edit, command.Level) ? null : "the escalation path has come to its end.";
     }
 

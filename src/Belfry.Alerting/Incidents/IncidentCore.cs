@@ -70,7 +70,8 @@ internal sealed class IncidentCore
 
     private void Trigger(AlertEvent alertEvent, IncidentTurn turn)
     {
-        if (_openAlerts.TryGetValue((alertEvent.IntegrationId, alertEvent.DedupKey), out var id)) TriggerAgain(_incidents[id], alertEvent, turn);
+        if (_openAlerts.TryGetValue((alertEvent.IntegrationId, alertEvent.DedupKey), out var id))
+            TriggerAgain(_incidents[id], alertEvent, turn);
         else Open(alertEvent, turn);
     }
 

@@ -56,7 +56,8 @@ internal sealed class IncidentDecoder(Topics topics, int partition)
 
     private DecodedInput DecodeCommand(LogRecord record)
     {
-        var read = JsonSerializer.Deserialize(record.Value.Span, IncidentJson.Default.IncidentCommand) ?? throw new JsonException("JSON null.");
+        var read = JsonSerializer.Deserialize(record.Value.Span, IncidentJson.Default.IncidentCommand)
+            ?? throw new JsonException("JSON null.");
         var fault = Fault(read.Version, read.ServiceId) ?? IncidentCommands.Fault(read);
         return new DecodedInput(record, null, fault is null ? read : null, fault);
     }

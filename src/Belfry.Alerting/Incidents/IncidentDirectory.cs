@@ -31,10 +31,12 @@ public sealed class IncidentDirectory(IOutboxStore store)
     public const int LimitMax = 250;
 
     /// <summary>Null when there is no such incident (yet).</summary>
-    public ValueTask<NumberedIncident?> FindAsync(IncidentId id, CancellationToken cancel) => OneAsync("id = @id", new { id = id.ToString() }, cancel);
+    public ValueTask<NumberedIncident?> FindAsync(IncidentId id, CancellationToken cancel) =>
+        OneAsync("id = @id", new { id = id.ToString() }, cancel);
 
     /// <summary>Null when there is no incident of this number.</summary>
-    public ValueTask<NumberedIncident?> FindByNumberAsync(long number, CancellationToken cancel) => OneAsync("number = @number", new { number }, cancel);
+    public ValueTask<NumberedIncident?> FindByNumberAsync(long number, CancellationToken cancel) =>
+        OneAsync("number = @number", new { number }, cancel);
 
     /// <summary>Newest first (by number), with the number of all that match.</summary>
     /// <param name="filter">Which.</param>
@@ -57,7 +59,9 @@ public sealed class IncidentDirectory(IOutboxStore store)
         }, cancel);
     }
 
-    /// <summary>A service's change events, newest first, at most <paramref name="limit"/> (1 to <see cref="LimitMax"/>). Kept 90 days.</summary>
+    /// <summary>
+    /// A service's change events, newest first, at most <paramref name="limit"/> (1 to <see cref="LimitMax"/>). Kept 90 days.
+    /// </summary>
     public ValueTask<IReadOnlyList<AlertEvent>> ChangeEventsAsync(ServiceId serviceId, int limit, CancellationToken cancel)
     {
         CheckWindow(0, limit);
@@ -97,7 +101,8 @@ public sealed class IncidentDirectory(IOutboxStore store)
     {
         var rows = connection.Query<(long Status, string Responders)>(
             "select status, responders from incident where id = @id", new { id = id.ToString() }).ToList();
-        return ValueTask.FromResult(rows is [var row] ? WhyNot((IncidentStatus)row.Status, row.Responders, userId, epoch) : "unknown_incident");
+        return ValueTask.FromResult(
+            rows is [var row] ? WhyNot((IncidentStatus)row.Status, row.Responders, userId, epoch) : "unknown_incident");
     }, cancel);
 
     private static string? WhyNot(IncidentStatus status, string responders, UserId user, long epoch)
@@ -122,7 +127,9 @@ public sealed class IncidentDirectory(IOutboxStore store)
         Add(filter.Statuses.Count > 0, "status in @statuses", "statuses", filter.Statuses.Select(status => (long)status).ToArray());
         Add(filter.ServiceIds.Count > 0, "service_id in @services", "services", filter.ServiceIds.Select(id => id.ToString()).ToArray());
         Add(filter.Urgency is not null, "urgency = @urgency", "urgency", (long?)filter.Urgency);
-        Add(filter.AssigneeId is not null, "status <> 2 and responders like @user", "user", ResponderColumn.Like(filter.AssigneeId ?? default));
+        Add(
+            filter.AssigneeId is not null, "status <> 2 and responders like @user", "user",
+            ResponderColumn.Like(filter.AssigneeId ?? default));
         Add(filter.Since is not null, "created_at >= @since", "since", filter.Since?.ToUnixTimeMilliseconds());
         Add(filter.Until is not null, "created_at < @until", "until", filter.Until?.ToUnixTimeMilliseconds());
         return (string.Join(" and ", terms), parameters);

@@ -80,7 +80,8 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
     }
 
     private async ValueTask CommitAsync(
-        IReadOnlyList<LogRecord> batch, IncidentTurn turn, IReadOnlyList<(LogRecord Record, string Reason)> faults, CancellationToken cancel)
+        IReadOnlyList<LogRecord> batch, IncidentTurn turn, IReadOnlyList<(LogRecord Record, string Reason)> faults,
+        CancellationToken cancel)
     {
         var records = IncidentRecords.Of(turn, ports.Topics);
         records.AddRange(faults.Select(fault => IncidentRecords.DeadLetter(fault.Record, fault.Reason, ports.Topics)));

@@ -41,7 +41,8 @@ internal static class IncidentTables
     public static IReadOnlyList<EventId> Processed(DbConnection connection, IReadOnlyList<EventId> ids) =>
     [
         .. connection.Query<string>(
-            "select id from event_state where id in @ids and progress <> 2", new { ids = ids.Select(id => id.ToString()) }).Select(Id.Parse<EventId>),
+            "select id from event_state where id in @ids and progress <> 2",
+            new { ids = ids.Select(id => id.ToString()) }).Select(Id.Parse<EventId>),
     ];
 
     /// <summary>Takes <paramref name="count"/> numbers and returns the first.</summary>
@@ -61,7 +62,8 @@ internal static class IncidentTables
             .. incidents.Select(row => new object?[]
             {
                 row.Incident.Id.ToString(), row.Number, (long)partition, row.Incident.ServiceId.ToString(), (long)row.Incident.Status,
-                (long)row.Incident.Urgency, row.Incident.CreatedAt.ToUnixTimeMilliseconds(), row.Incident.UpdatedAt.ToUnixTimeMilliseconds(),
+                (long)row.Incident.Urgency, row.Incident.CreatedAt.ToUnixTimeMilliseconds(),
+                row.Incident.UpdatedAt.ToUnixTimeMilliseconds(),
                 ResponderColumn.Of(row.Incident), JsonSerializer.Serialize(row.Incident, IncidentJson.Default.Incident),
             }),
         ]);

@@ -36,7 +36,9 @@ public sealed class IncidentTimerHandler(IPartitionedLog log, Topics topics) : I
         }
     }
 
-    /// <summary>Its time is the one the timer was set for, not that of running: the owner compares it with the deadline that stands.</summary>
+    /// <summary>
+    /// Its time is the one the timer was set for, not that of running: the owner compares it with the deadline that stands.
+    /// </summary>
     private static IncidentCommand CommandOf(IncidentTimerPayload payload, DateTimeOffset dueAt) => new()
     {
         Id = Id.Derive<EventId>(

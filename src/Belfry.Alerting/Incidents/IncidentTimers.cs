@@ -13,7 +13,9 @@ internal sealed record IncidentTimerPayload
     public required long Epoch { get; init; }
 }
 
-/// <summary>How an incident's timers stand in the scheduler: one task per incident and timer, its generation the incident's epoch.</summary>
+/// <summary>
+/// How an incident's timers stand in the scheduler: one task per incident and timer, its generation the incident's epoch.
+/// </summary>
 internal static class IncidentTimers
 {
     public static ScheduledTaskId TaskIdOf(IncidentId incident, IncidentTimer timer) =>

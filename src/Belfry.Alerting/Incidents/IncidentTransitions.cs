@@ -35,7 +35,8 @@ internal static class IncidentTransitions
 {
     private static readonly IncidentAct[] Triggered =
     [
-        IncidentAct.Acknowledge, IncidentAct.Resolve, IncidentAct.EscalateByHand, IncidentAct.Reassign, IncidentAct.Snooze, IncidentAct.Note,
+        IncidentAct.Acknowledge, IncidentAct.Resolve, IncidentAct.EscalateByHand, IncidentAct.Reassign, IncidentAct.Snooze,
+        IncidentAct.Note,
         IncidentAct.Refuse, IncidentAct.NextLevel, IncidentAct.Stale, IncidentAct.Resolve, IncidentAct.Stale,
     ];
 
@@ -72,6 +73,7 @@ internal static class IncidentTransitions
         (CommandKind.TimerFired, IncidentTimer.Unacknowledge) => IncidentInput.UnacknowledgeTimer,
         (CommandKind.TimerFired, IncidentTimer.AutoResolve) => IncidentInput.AutoResolveTimer,
         (CommandKind.TimerFired, IncidentTimer.Snooze) => IncidentInput.SnoozeTimer,
-        _ => throw new ArgumentOutOfRangeException(nameof(command), command.Kind, "A command has a known kind, and a fired timer names which."),
+        _ => throw new ArgumentOutOfRangeException(
+            nameof(command), command.Kind, "A command has a known kind, and a fired timer names which."),
     };
 }

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Belfry.Alerting.Incidents;
 
-/// <summary>Who is assigned, as one narrow column: <c>|user:epoch|user:epoch|</c>, so that the check before a send reads no document.</summary>
+/// <summary>
+/// Who is assigned, as one narrow column: <c>|user:epoch|user:epoch|</c>, so that the check before a send reads no document.
+/// </summary>
 internal static class ResponderColumn
 {
     public static string Of(Incident incident)

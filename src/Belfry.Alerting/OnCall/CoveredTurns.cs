@@ -37,7 +37,8 @@ internal sealed class CoveredTurns
             {
                 if (restriction.StartDayOfWeek is { } only && only != weekday) continue;
                 var at = (weekday - 1) * TimeSpan.TicksPerDay + restriction.StartTimeOfDay.Ticks;
-                if (LayerRotation.FloorMod(at - start, WeekTicks) < length || LayerRotation.FloorMod(start - at, WeekTicks) < window) return true;
+                if (LayerRotation.FloorMod(at - start, WeekTicks) < length || LayerRotation.FloorMod(start - at, WeekTicks) < window)
+                    return true;
             }
         }
 

@@ -10,7 +10,8 @@ public sealed record Shift(UserId? UserId, DateTimeOffset Start, DateTimeOffset 
 /// <summary>The shifts of a window. Each list covers the window without overlap, gaps included as shifts of nobody.</summary>
 /// <param name="Final">Who is on call.</param>
 /// <param name="Layers">One list a layer, in display order.</param>
-/// <param name="NextChange">The first instant at or after the window's end when the final schedule's user changes; null if none within 400 days.</param>
+/// <param name="NextChange">The first instant at or after the window's end when the final schedule's user changes; null if none within 400
+/// days.</param>
 /// <param name="Coverage">Share of the window with somebody on call, 0 to 1.</param>
 public sealed record RotaShifts(
     IReadOnlyList<Shift> Final, IReadOnlyList<IReadOnlyList<Shift>> Layers, DateTimeOffset? NextChange, double Coverage);
@@ -32,7 +33,8 @@ public static class OnCallRota
     public static RotaShifts Shifts(OnCallSchedule schedule, DateTimeOffset from, DateTimeOffset to)
     {
         if (to <= from || to - from > WindowMax)
-            throw new ArgumentOutOfRangeException(nameof(to), $"A window of shifts is more than 0 and at most {WindowMax.TotalDays} days long, not {to - from}.");
+            throw new ArgumentOutOfRangeException(
+                nameof(to), $"A window of shifts is more than 0 and at most {WindowMax.TotalDays} days long, not {to - from}.");
         (from, to) = (from.ToUniversalTime(), to.ToUniversalTime());
         var rotations = Rotations(schedule);
         var layers = new List<IReadOnlyList<Shift>>(rotations.Length);
@@ -94,7 +96,8 @@ public static class OnCallRota
     }
 
     private static List<Shift> Sliced(
-        DateTimeOffset from, DateTimeOffset to, SortedSet<DateTimeOffset> boundaries, Func<DateTimeOffset, (UserId? User, Guid? Override)> at)
+        DateTimeOffset from, DateTimeOffset to, SortedSet<DateTimeOffset> boundaries,
+        Func<DateTimeOffset, (UserId? User, Guid? Override)> at)
     {
         var shifts = new List<Shift>();
         var (start, who) = (from, at(from));

@@ -2,7 +2,9 @@ using System.Text.Json.Serialization;
 
 namespace Belfry.Alerting.OnCall;
 
-/// <summary>Who is on call when: layers, the last active one on top, and overrides above them. reference: on-call rules, section 4.</summary>
+/// <summary>
+/// Who is on call when: layers, the last active one on top, and overrides above them. reference: on-call rules, section 4.
+/// </summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Name">1 to 255 characters.</param>
 /// <param name="TimeZone">IANA id; all local times are in it.</param>

@@ -25,7 +25,8 @@ internal static class ScheduleFaults
         if (!string.IsNullOrEmpty(layer.Name)) faults.Name($"{place}: the name", layer.Name, 255);
         faults.Range($"{place}: the number of seats", layer.Users?.Count ?? 0, 1, SeatsMax);
         faults.Range($"{place}: the length of a turn in seconds", layer.TurnLengthSeconds, 3_600, 366 * DaySeconds);
-        faults.Unless(layer.End is not { } end || end > layer.Start, $"{place}: it ends at {layer.End:s}, not after its start at {layer.Start:s}.");
+        faults.Unless(
+            layer.End is not { } end || end > layer.Start, $"{place}: it ends at {layer.End:s}, not after its start at {layer.Start:s}.");
         faults.Unless(Enum.IsDefined(layer.Advance), $"{place}: the way {(int)layer.Advance} to advance is unknown.");
         foreach (var user in (layer.Users ?? []).OfType<UserId>().Distinct())
             faults.Unless(userExists(user), $"{place}: there is no user {user}.");
@@ -36,7 +37,8 @@ internal static class ScheduleFaults
             var at = $"{place}, restriction {index + 1}";
             if (restriction.StartDayOfWeek is { } day) faults.Range($"{at}: the day of the week", day, 1, 7);
             faults.Range(
-                $"{at}: the duration in seconds", restriction.DurationSeconds, 1, restriction.StartDayOfWeek is null ? DaySeconds : 7 * DaySeconds);
+                $"{at}: the duration in seconds", restriction.DurationSeconds, 1,
+                restriction.StartDayOfWeek is null ? DaySeconds : 7 * DaySeconds);
         }
     }
 }

@@ -19,7 +19,8 @@ public sealed class ScheduleStore(IOutboxStore store, CatalogReader catalog, IdS
     private static readonly TimeSpan OverrideLengthMax = TimeSpan.FromDays(366);
     private readonly ConfigurationWriter _writer = new(store, catalog);
 
-    public ValueTask<ChangeResult<OnCallSchedule>> CreateAsync(ScheduleDraft draft, Actor by, DateTimeOffset now, CancellationToken cancel) =>
+    public ValueTask<ChangeResult<OnCallSchedule>> CreateAsync(
+        ScheduleDraft draft, Actor by, DateTimeOffset now, CancellationToken cancel) =>
         SaveAsync(ids.Next<ScheduleId>(), isNew: true, draft, by, now, cancel);
 
     /// <summary>Keeps the overrides.</summary>
@@ -59,7 +60,9 @@ public sealed class ScheduleStore(IOutboxStore store, CatalogReader catalog, IdS
             faults.Unless(change.Exists(ObjectKinds.User, draft.UserId.ToString()), $"There is no user {draft.UserId}.");
             faults.Unless(draft.Start < draft.End, $"The override ends at {draft.End:u}, not after its start at {draft.Start:u}.");
             faults.Unless(draft.End > now, $"The override ended at {draft.End:u}, in the past; the past cannot be changed.");
-            faults.Unless(draft.End - draft.Start <= OverrideLengthMax, $"The override lasts {(draft.End - draft.Start).TotalDays:0} of at most 366 days.");
+            faults.Unless(
+                draft.End - draft.Start <= OverrideLengthMax,
+                $"The override lasts {(draft.End - draft.Start).TotalDays:0} of at most 366 days.");
             faults.Unless(
                 schedule.Overrides.Count(o => o.End > now) < OverridesMax,
                 $"Schedule '{schedule.Name}' has {OverridesMax} of at most {OverridesMax} present and future overrides; remove one.");
@@ -113,7 +116,8 @@ public sealed class ScheduleStore(IOutboxStore store, CatalogReader catalog, IdS
             if (!isNew && former is null) return new ChangeResult<OnCallSchedule>.Missing($"schedule {id}");
             var faults = ScheduleFaults.Of(draft, user => change.Exists(ObjectKinds.User, user.ToString()));
             if (faults.Any) return new ChangeResult<OnCallSchedule>.Invalid(faults.Faults);
-            var schedule = new OnCallSchedule(id, draft.Name.Trim(), draft.TimeZone, [.. draft.Layers.Select(Local)], former?.Overrides ?? []);
+            var schedule = new OnCallSchedule(
+                id, draft.Name.Trim(), draft.TimeZone, [.. draft.Layers.Select(Local)], former?.Overrides ?? []);
             Save(change, former, schedule);
             return new ChangeResult<OnCallSchedule>.Done(schedule);
         }, cancel);
@@ -125,7 +129,8 @@ public sealed class ScheduleStore(IOutboxStore store, CatalogReader catalog, IdS
             .Concat(schedule.Overrides.Where(o => o.End > change.Now).Select(o => o.UserId));
         CatalogTables.Schedules.Save(change.Connection, schedule.Id.ToString(), schedule, schedule.Name);
         change.Saved(
-            ObjectKinds.Schedule, schedule.Id.ToString(), schedule.Name, users.Select(user => new ObjectReference(ObjectKinds.User, user.ToString())),
+            ObjectKinds.Schedule, schedule.Id.ToString(), schedule.Name,
+            users.Select(user => new ObjectReference(ObjectKinds.User, user.ToString())),
             former is null ? null : CatalogTables.Schedules.Text(former), CatalogTables.Schedules.Text(schedule));
     }
 

@@ -6,7 +6,9 @@ namespace Belfry.Alerting.People;
 /// <summary>What a caller says of a contact method. Label: 1 to 100 characters; address by type (<see cref="ContactMethod"/>).</summary>
 public sealed record ContactMethodDraft(ContactMethodType Type, string Label, string Address, bool Enabled = true);
 
-/// <summary>A contact method just made. <paramref name="Secret"/>: a webhook's signing secret, shown this once; null for other types.</summary>
+/// <summary>
+/// A contact method just made. <paramref name="Secret"/>: a webhook's signing secret, shown this once; null for other types.
+/// </summary>
 public sealed record NewContactMethod(ContactMethod Method, string? Secret);
 
 public sealed partial class PeopleStore
@@ -29,7 +31,8 @@ public sealed partial class PeopleStore
             var method = new ContactMethod(id, user, draft.Type, draft.Label.Trim(), draft.Address, draft.Enabled);
             SaveMethod(change, former: null, method);
             if (secret is not null)
-                change.Connection.Execute("insert into contact_secret (method_id, secret) values (@id, @secret)", new { id = id.ToString(), secret });
+                change.Connection.Execute(
+                    "insert into contact_secret (method_id, secret) values (@id, @secret)", new { id = id.ToString(), secret });
             PublishContactRules(change, user);
             return new ChangeResult<NewContactMethod>.Done(new NewContactMethod(method, secret));
         }, cancel);

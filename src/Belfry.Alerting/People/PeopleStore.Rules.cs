@@ -60,7 +60,8 @@ public sealed partial class PeopleStore
         var faults = new FaultList();
         faults.Unless(Enum.IsDefined(draft.Urgency), $"Urgency {(int)draft.Urgency} is unknown.");
         faults.Range("The delay in minutes", draft.StartDelayMinutes, 0, 1_440);
-        faults.Unless(FindMethod(change, user, draft.ContactMethodId) is not null, $"The user has no contact method {draft.ContactMethodId}.");
+        faults.Unless(
+            FindMethod(change, user, draft.ContactMethodId) is not null, $"The user has no contact method {draft.ContactMethodId}.");
         return faults;
     }
 

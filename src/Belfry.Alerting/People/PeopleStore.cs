@@ -41,12 +41,15 @@ public sealed partial class PeopleStore(IOutboxStore store, CatalogReader catalo
     }
 
     /// <summary>The last administrator keeps the role: somebody must be there to be told when nobody is on call.</summary>
-    public ValueTask<ChangeResult<User>> UpdateUserAsync(UserId id, UserDraft draft, Actor by, DateTimeOffset now, CancellationToken cancel) =>
+    public ValueTask<ChangeResult<User>> UpdateUserAsync(
+        UserId id, UserDraft draft, Actor by, DateTimeOffset now, CancellationToken cancel) =>
         _writer.ChangeAsync(by, now, change => PeopleTables.Users.Find(change.Connection, id.ToString()) is { } former
             ? SaveUser(change, id, former, draft)
             : MissingUser<User>(id), cancel);
 
-    /// <summary>Removes the user with methods and rules. In use by schedules or escalation policies, or the last administrator: refused.</summary>
+    /// <summary>
+    /// Removes the user with methods and rules. In use by schedules or escalation policies, or the last administrator: refused.
+    /// </summary>
     public ValueTask<ChangeResult<User>> DeleteUserAsync(UserId id, Actor by, DateTimeOffset now, CancellationToken cancel) =>
         _writer.ChangeAsync<User>(by, now, change =>
         {
@@ -67,7 +70,8 @@ public sealed partial class PeopleStore(IOutboxStore store, CatalogReader catalo
 
     /// <summary>Regardless of case.</summary>
     public ValueTask<User?> FindUserByEmailAsync(string email, CancellationToken cancel) =>
-        store.ReadAsync(connection => ValueTask.FromResult(PeopleTables.Users.FirstWhere(connection, "email_key", EmailKey(email))), cancel);
+        store.ReadAsync(
+            connection => ValueTask.FromResult(PeopleTables.Users.FirstWhere(connection, "email_key", EmailKey(email))), cancel);
 
     /// <summary>By name, then id.</summary>
     public ValueTask<Page<User>> ListUsersAsync(int offset, int limit, CancellationToken cancel) =>
@@ -87,13 +91,15 @@ public sealed partial class PeopleStore(IOutboxStore store, CatalogReader catalo
         faults.Unless(Enum.IsDefined(draft.Role), $"Role {(int)draft.Role} is unknown.");
         if (draft.Email is not null && PeopleTables.Users.FirstWhere(change.Connection, "email_key", EmailKey(draft.Email)) is { } other && other.Id != id)
             faults.Add($"Email {FaultList.Shown(draft.Email)} belongs to user '{other.Name}' already.");
-        if (former is not null && draft.Role != UserRole.Administrator && IsLastAdministrator(change, former)) faults.Add(LastAdministrator(former));
+        if (former is not null && draft.Role != UserRole.Administrator && IsLastAdministrator(change, former))
+            faults.Add(LastAdministrator(former));
         if (faults.Any) return new ChangeResult<User>.Invalid(faults.Faults);
 
         var user = new User(id, draft.Name.Trim(), draft.Email!, draft.TimeZone, draft.Role);
         PeopleTables.Users.Save(change.Connection, id.ToString(), user, user.Name, EmailKey(user.Email), user.Role.ToString());
         change.Saved(
-            ObjectKinds.User, id.ToString(), user.Name, [], former is null ? null : PeopleTables.Users.Text(former), PeopleTables.Users.Text(user));
+            ObjectKinds.User, id.ToString(), user.Name, [], former is null ? null : PeopleTables.Users.Text(former),
+            PeopleTables.Users.Text(user));
         return new ChangeResult<User>.Done(user);
     }
 

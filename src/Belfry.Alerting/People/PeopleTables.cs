@@ -10,7 +10,8 @@ internal static class PeopleTables
 
     public static DocumentTable<ContactMethod> Methods { get; } = new("contact_method", PeopleJson.Default.ContactMethod, "id", "user_id");
 
-    public static DocumentTable<NotificationRule> Rules { get; } = new("notification_rule", PeopleJson.Default.NotificationRule, "id", "user_id");
+    public static DocumentTable<NotificationRule> Rules { get; } = new(
+        "notification_rule", PeopleJson.Default.NotificationRule, "id", "user_id");
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

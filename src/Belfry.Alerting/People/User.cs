@@ -22,4 +22,5 @@ public enum ContactMethodType { [JsonStringEnumMemberName("email")] Email, [Json
 public sealed record ContactMethod(ContactMethodId Id, UserId UserId, ContactMethodType Type, string Label, string Address, bool Enabled);
 
 /// <summary>When an incident of this urgency is assigned, after the delay (minutes, 0 to 1,440), use this method.</summary>
-public sealed record NotificationRule(NotificationRuleId Id, UserId UserId, Urgency Urgency, int StartDelayMinutes, ContactMethodId ContactMethodId);
+public sealed record NotificationRule(
+    NotificationRuleId Id, UserId UserId, Urgency Urgency, int StartDelayMinutes, ContactMethodId ContactMethodId);

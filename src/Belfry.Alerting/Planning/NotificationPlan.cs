@@ -48,7 +48,8 @@ internal sealed record NotificationPlan(IReadOnlyList<PlannedRule> Rules, IReadO
         method is null ? "the rule's contact method is gone" : "the rule's contact method is disabled";
 
     private static PlannedRule? FallbackOf(ContactRules contact) =>
-        contact.Methods.Where(method => method is { Type: ContactMethodType.Email, Enabled: true }).OrderBy(method => method.Id.Value).FirstOrDefault() is { } email
+        contact.Methods.Where(method => method is { Type: ContactMethodType.Email, Enabled: true }).OrderBy(method => method.Id.Value)
+            .FirstOrDefault() is { } email
             ? new PlannedRule(Id.Derive<NotificationRuleId>(email.Id.Value, "fallback"), 0, email)
             : null;
 }

@@ -21,7 +21,9 @@ namespace Belfry.Alerting.Planning;
 /// </summary>
 internal sealed class PlanningCore(int endedMax = PlanningCore.EndedMaxDefault)
 {
-    /// <summary>Ended assignments remembered, so that stale repeats of them are known as such; forgetting one only costs a repeat of the same ids.</summary>
+    /// <summary>
+    /// Ended assignments remembered, so that stale repeats of them are known as such; forgetting one only costs a repeat of the same ids.
+    /// </summary>
     public const int EndedMaxDefault = 10_000;
 
     private readonly Dictionary<UserId, UserState> _users = [];
@@ -93,7 +95,8 @@ internal sealed class PlanningCore(int endedMax = PlanningCore.EndedMaxDefault)
 
     private void OnTimer(PlanningFeedback feedback, DateTimeOffset now, List<PlanningEffect> effects)
     {
-        if (!_users.TryGetValue(feedback.UserId, out var user) || !user.Assignments.TryGetValue(feedback.IncidentId, out var assignment)) return;
+        if (!_users.TryGetValue(feedback.UserId, out var user) || !user.Assignments.TryGetValue(feedback.IncidentId, out var assignment))
+            return;
         if (!assignment.Active)
         {
             if (feedback.Epoch <= assignment.Epoch)

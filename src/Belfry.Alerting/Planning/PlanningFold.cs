@@ -7,7 +7,8 @@ namespace Belfry.Alerting.Planning;
 /// Folds partition n of the three planning topics. Keeps no database: what it knows is folded again from the topics at each load, up to
 /// where the outputs are durable already; what follows is folded with its outputs. A repeat appends the same ids again.
 /// </summary>
-internal sealed class PlanningFold(string group, IReadOnlyList<TopicPartition> sources, IPartitionedLog log, Topics topics, TimeProvider time) : IBatchFold
+internal sealed class PlanningFold(
+    string group, IReadOnlyList<TopicPartition> sources, IPartitionedLog log, Topics topics, TimeProvider time) : IBatchFold
 {
     private const int ReadMax = 1_000;
     private const int AppendMax = 1_000;

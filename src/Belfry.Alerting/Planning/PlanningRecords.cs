@@ -23,7 +23,9 @@ public sealed record Assignment
     public required int Level { get; init; }
     public required DateTimeOffset AssignedAt { get; init; }
 
-    /// <summary>Why it ended (<c>acknowledged</c>, <c>resolved</c>, <c>escalated</c>, <c>reassigned</c>, <c>snoozed</c>); null while active.</summary>
+    /// <summary>
+    /// Why it ended (<c>acknowledged</c>, <c>resolved</c>, <c>escalated</c>, <c>reassigned</c>, <c>snoozed</c>); null while active.
+    /// </summary>
     public string? EndedBy { get; init; }
     public required string Title { get; init; }
     public required string ServiceName { get; init; }
@@ -57,7 +59,10 @@ public sealed record Notification
 {
     public int Version { get; init; } = 1;
 
-    /// <summary>Derived from (incident, epoch, user, rule): also the idempotency key of the delivery. Its time bits are <see cref="CreatedAt"/>'s day.</summary>
+    /// <summary>
+    /// Derived from (incident, epoch, user, rule): also the idempotency key of the delivery. Its time bits are <see cref="CreatedAt"/>'s
+    /// day.
+    /// </summary>
     public required NotificationId Id { get; init; }
     public required UserId UserId { get; init; }
     public required IncidentId IncidentId { get; init; }

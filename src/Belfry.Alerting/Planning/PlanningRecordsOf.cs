@@ -50,7 +50,9 @@ internal static class PlanningRecordsOf
         var channel = ChannelOf(rule.Method);
         return new(Entry(
             assignment, $"planned/{assignment.UserId}/{rule.RuleId}/{assignment.Epoch}", LogEntryTypes.Notify, now,
-            rule.DelayMinutes == 0 ? $"Will notify by {channel} at once." : $"Will notify by {channel} at {due.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC.",
+            rule.DelayMinutes == 0
+                ? $"Will notify by {channel} at once."
+                : $"Will notify by {channel} at {due.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC.",
             new NotifyDetails
             {
                 State = "planned", UserId = assignment.UserId, RuleId = rule.RuleId, ContactMethodId = rule.Method.Id, Channel = channel,
@@ -64,9 +66,11 @@ internal static class PlanningRecordsOf
     /// <param name="rule">Null: the whole plan.</param>
     /// <param name="reason">Half a sentence.</param>
     /// <param name="now">Dates the entry.</param>
-    public static PlanningEffect.Tell Skipped(Assignment assignment, long epoch, NotificationRuleId? rule, string reason, DateTimeOffset now) =>
+    public static PlanningEffect.Tell Skipped(
+        Assignment assignment, long epoch, NotificationRuleId? rule, string reason, DateTimeOffset now) =>
         new(Entry(
-            assignment, $"skipped/{assignment.UserId}/{rule?.ToString() ?? "plan"}/{epoch}", LogEntryTypes.Skipped, now, $"Not notified: {reason}.",
+            assignment, $"skipped/{assignment.UserId}/{rule?.ToString() ?? "plan"}/{epoch}", LogEntryTypes.Skipped, now,
+            $"Not notified: {reason}.",
             new NotifyDetails { State = "skipped", UserId = assignment.UserId, RuleId = rule, Level = assignment.Level, Reason = reason }));
 
     private static string ChannelOf(ContactMethod method) => method.Type switch

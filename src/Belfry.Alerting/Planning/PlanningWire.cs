@@ -14,9 +14,11 @@ public static class PlanningWire
 
     public static byte[] Encode(ContactRules rules) => JsonSerializer.SerializeToUtf8Bytes(rules, PlanningJson.Default.ContactRules);
 
-    public static byte[] Encode(PlanningFeedback feedback) => JsonSerializer.SerializeToUtf8Bytes(feedback, PlanningJson.Default.PlanningFeedback);
+    public static byte[] Encode(PlanningFeedback feedback) =>
+        JsonSerializer.SerializeToUtf8Bytes(feedback, PlanningJson.Default.PlanningFeedback);
 
-    public static byte[] Encode(Notification notification) => JsonSerializer.SerializeToUtf8Bytes(notification, PlanningJson.Default.Notification);
+    public static byte[] Encode(Notification notification) =>
+        JsonSerializer.SerializeToUtf8Bytes(notification, PlanningJson.Default.Notification);
 
     internal static byte[] Encode(LogEntry entry) => JsonSerializer.SerializeToUtf8Bytes(entry, PlanningJson.Default.LogEntry);
 
@@ -26,13 +28,16 @@ public static class PlanningWire
     public static Assignment DecodeAssignment(ReadOnlyMemory<byte> value) => Decode(value, PlanningJson.Default.Assignment, a => a.Version);
 
     /// <exception cref="FormatException">The bytes are no contact rules of a known version.</exception>
-    public static ContactRules DecodeContactRules(ReadOnlyMemory<byte> value) => Decode(value, PlanningJson.Default.ContactRules, r => r.Version);
+    public static ContactRules DecodeContactRules(ReadOnlyMemory<byte> value) =>
+        Decode(value, PlanningJson.Default.ContactRules, r => r.Version);
 
     /// <exception cref="FormatException">The bytes are no feedback of a known version.</exception>
-    public static PlanningFeedback DecodeFeedback(ReadOnlyMemory<byte> value) => Decode(value, PlanningJson.Default.PlanningFeedback, f => f.Version);
+    public static PlanningFeedback DecodeFeedback(ReadOnlyMemory<byte> value) =>
+        Decode(value, PlanningJson.Default.PlanningFeedback, f => f.Version);
 
     /// <exception cref="FormatException">The bytes are no notification of a known version.</exception>
-    public static Notification DecodeNotification(ReadOnlyMemory<byte> value) => Decode(value, PlanningJson.Default.Notification, n => n.Version);
+    public static Notification DecodeNotification(ReadOnlyMemory<byte> value) =>
+        Decode(value, PlanningJson.Default.Notification, n => n.Version);
 
     /// <exception cref="FormatException">The bytes are no rule timer of a known version.</exception>
     internal static RuleTimer DecodeTimer(ReadOnlyMemory<byte> value) => Decode(value, PlanningJson.Default.RuleTimer, t => t.Version);

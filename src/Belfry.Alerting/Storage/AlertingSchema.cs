@@ -17,7 +17,8 @@ public static class AlertingSchema
     {
         await store.WriteAsync(tx =>
         {
-            tx.Connection.Execute("create table if not exists alerting_schema (module text not null, number bigint not null, primary key (module, number))");
+            tx.Connection.Execute(
+                "create table if not exists alerting_schema (module text not null, number bigint not null, primary key (module, number))");
             return ValueTask.FromResult(true);
         }, cancel);
         foreach (var step in steps)
@@ -27,7 +28,8 @@ public static class AlertingSchema
                     "select count(*) from alerting_schema where module = @Module and number = @Number", new { step.Module, step.Number });
                 if (done > 0) return ValueTask.FromResult(true);
                 tx.Connection.Execute(step.Sql.Replace("{bytes}", dialect.Bytes, StringComparison.Ordinal));
-                tx.Connection.Execute("insert into alerting_schema (module, number) values (@Module, @Number)", new { step.Module, step.Number });
+                tx.Connection.Execute(
+                    "insert into alerting_schema (module, number) values (@Module, @Number)", new { step.Module, step.Number });
                 return ValueTask.FromResult(true);
             }, cancel);
     }

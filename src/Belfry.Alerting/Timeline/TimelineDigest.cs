@@ -11,7 +11,8 @@ internal sealed class TimelineDigest
 
     public long Entries { get; private set; }
 
-    public IReadOnlyDictionary<string, string> Digests => _incidents.ToDictionary(pair => pair.Key, pair => pair.Value.Hash, StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, string> Digests =>
+        _incidents.ToDictionary(pair => pair.Key, pair => pair.Value.Hash, StringComparer.Ordinal);
 
     public void AddNext(string incident, string document) => Add(incident, _incidents.GetValueOrDefault(incident).Sequence + 1, document);
 

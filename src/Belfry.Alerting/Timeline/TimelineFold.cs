@@ -58,7 +58,8 @@ internal sealed class TimelineFold(int partition, IOutboxStore store, Action cha
     {
         if (entries.Count == 0) return;
         var seen = connection.Query<string>(
-            "select entry_id from timeline_entry where entry_id in @ids", new { ids = entries.Select(e => e.Entry.Id.ToString()).Distinct() }).ToHashSet();
+            "select entry_id from timeline_entry where entry_id in @ids",
+            new { ids = entries.Select(e => e.Entry.Id.ToString()).Distinct() }).ToHashSet();
         var last = connection.Query<(string Incident, long Sequence)>(
                 "select incident_id, max(sequence) from timeline_entry where incident_id in @ids group by incident_id",
                 new { ids = entries.Select(e => e.Entry.IncidentId.ToString()).Distinct() })
@@ -69,7 +70,8 @@ internal sealed class TimelineFold(int partition, IOutboxStore store, Action cha
             if (!seen.Add(entry.Id.ToString())) continue;
             var incident = entry.IncidentId.ToString();
             var sequence = last[incident] = last.GetValueOrDefault(incident) + 1;
-            rows.Add([incident, sequence, entry.Id.ToString(), (long)partition, offset, entry.At.ToUnixTimeMilliseconds(), Document(entry)]);
+            rows.Add(
+                [incident, sequence, entry.Id.ToString(), (long)partition, offset, entry.At.ToUnixTimeMilliseconds(), Document(entry)]);
         }
 
         RowWriter.Execute(connection, """

@@ -14,7 +14,9 @@ public sealed class TimelineReader(IOutboxStore store)
 {
     public const int LimitMax = 1_000;
 
-    /// <summary>An incident's entries in order of sequence, or with null those of all incidents, newest first; and how many there are.</summary>
+    /// <summary>
+    /// An incident's entries in order of sequence, or with null those of all incidents, newest first; and how many there are.
+    /// </summary>
     /// <param name="incidentId">Whose, or null for all.</param>
     /// <param name="offset">How many to skip, 0 or more.</param>
     /// <param name="limit">At most how many, 1 to <see cref="LimitMax"/>.</param>
@@ -23,7 +25,8 @@ public sealed class TimelineReader(IOutboxStore store)
         IncidentId? incidentId, int offset, int limit, CancellationToken cancel)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        if (limit is < 1 or > LimitMax) throw new ArgumentOutOfRangeException(nameof(limit), limit, $"A list holds 1 to {LimitMax} entries.");
+        if (limit is < 1 or > LimitMax)
+            throw new ArgumentOutOfRangeException(nameof(limit), limit, $"A list holds 1 to {LimitMax} entries.");
         var where = incidentId is null ? "1 = 1" : "incident_id = @incident";
         var order = incidentId is null ? "at_ms desc, incident_id desc, sequence desc" : "sequence";
         return store.ReadAsync(connection =>
@@ -39,7 +42,8 @@ public sealed class TimelineReader(IOutboxStore store)
     /// <summary>Null when there is no such entry.</summary>
     public ValueTask<TimelineEntry?> FindAsync(EventId entryId, CancellationToken cancel) => store.ReadAsync(connection =>
         ValueTask.FromResult(connection.Query<(long, string)>(
-            "select sequence, document from timeline_entry where entry_id = @id", new { id = entryId.ToString() }).Select(Read).SingleOrDefault()), cancel);
+            "select sequence, document from timeline_entry where entry_id = @id",
+            new { id = entryId.ToString() }).Select(Read).SingleOrDefault()), cancel);
 
     private static TimelineEntry Read((long Sequence, string Document) row) =>
         new(row.Sequence, JsonSerializer.Deserialize(row.Document, TimelineJson.Default.LogEntry)

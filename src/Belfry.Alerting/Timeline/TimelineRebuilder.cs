@@ -19,13 +19,17 @@ public sealed record TimelineComparison(
     public bool Equal => StoredHash == FoldedHash;
 }
 
-/// <summary>Folds <c>incident-log</c> anew: the proof that the timeline is nothing but the fold of the log, and the repair when it is not.</summary>
+/// <summary>
+/// Folds <c>incident-log</c> anew: the proof that the timeline is nothing but the fold of the log, and the repair when it is not.
+/// </summary>
 public sealed class TimelineRebuilder(IPartitionedLog log, IOutboxStore store, Topics topics)
 {
     private const int PageRecords = 500;
     private const int DifferingMax = 100;
 
-    /// <summary>Compares without writing, as far as the running fold has come. Holds one digest an incident and one id an entry of a partition.</summary>
+    /// <summary>
+    /// Compares without writing, as far as the running fold has come. Holds one digest an incident and one id an entry of a partition.
+    /// </summary>
     /// <exception cref="LogUnavailableException">Retryable.</exception>
     public async Task<TimelineComparison> CompareAsync(CancellationToken cancel)
     {
@@ -48,7 +52,8 @@ public sealed class TimelineRebuilder(IPartitionedLog log, IOutboxStore store, T
         }
 
         return new TimelineComparison(
-            incidents, entries, Convert.ToHexStringLower(stored.GetHashAndReset()), Convert.ToHexStringLower(folded.GetHashAndReset()), differing);
+            incidents, entries, Convert.ToHexStringLower(stored.GetHashAndReset()), Convert.ToHexStringLower(folded.GetHashAndReset()),
+            differing);
     }
 
     /// <summary>

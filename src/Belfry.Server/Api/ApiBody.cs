@@ -199,7 +199,8 @@ internal sealed class ApiBody
             {
                 JsonValueKind.String => !element.GetString()!.Contains('\0', StringComparison.Ordinal),
                 JsonValueKind.Array => element.EnumerateArray().All(Readable),
-                JsonValueKind.Object => element.EnumerateObject().All(p => !p.Name.Contains('\0', StringComparison.Ordinal) && Readable(p.Value)),
+                JsonValueKind.Object =>
+                    element.EnumerateObject().All(p => !p.Name.Contains('\0', StringComparison.Ordinal) && Readable(p.Value)),
                 _ => true,
             };
         }

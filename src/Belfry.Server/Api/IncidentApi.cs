@@ -68,7 +68,8 @@ internal static class IncidentApi
         if (items.Count > BulkMax)
             return ApiErrors.Of(
                 413, ApiErrors.InvalidInput, "Payload Too Large", [$"incidents has {items.Count} entries, at most {BulkMax} are taken."]);
-        var changes = items.Select(item => (Id: item.Text("id", required: true), Change: IncidentUpdate.Read(item, catalog.Current))).ToList();
+        var changes = items.Select(
+            item => (Id: item.Text("id", required: true), Change: IncidentUpdate.Read(item, catalog.Current))).ToList();
         if (body.Refused is { } invalid) return invalid;
         var (actor, denied) = ApiActor.Of(http, catalog.Current);
         if (denied is not null) return denied;
@@ -96,7 +97,8 @@ internal static class IncidentApi
         var seconds = body.Number("duration", required: true, min: 1, max: 604_800);
         if (body.Refused is { } invalid) return invalid;
         if (await FindAsync(id, incidents, cancel) is not { } found) return ApiErrors.Missing($"incident {id}");
-        if (found.Incident.Status == IncidentStatus.Resolved) return ApiErrors.Invalid("The incident is resolved; only open ones can be snoozed.");
+        if (found.Incident.Status == IncidentStatus.Resolved)
+            return ApiErrors.Invalid("The incident is resolved; only open ones can be snoozed.");
         var (actor, denied) = ApiActor.Of(http, catalog.Current);
         if (denied is not null) return denied;
         var command = sender.New(found.Incident, CommandKind.Snooze, actor.UserId, Channel) with { SnoozeSeconds = seconds };

@@ -3,7 +3,10 @@ using Belfry.Alerting.Incidents;
 
 namespace Belfry.Server.Api;
 
-/// <summary>The filters of an incident list, from its query: <c>statuses[]</c>, <c>service_ids[]</c>, <c>user_ids[]</c>, <c>urgencies[]</c>, <c>since</c>, <c>until</c>.</summary>
+/// <summary>
+/// The filters of an incident list, from its query: <c>statuses[]</c>, <c>service_ids[]</c>, <c>user_ids[]</c>, <c>urgencies[]</c>,
+/// <c>since</c>, <c>until</c>.
+/// </summary>
 internal static class IncidentQuery
 {
     private const int ValuesMax = 100;

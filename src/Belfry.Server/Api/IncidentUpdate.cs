@@ -5,7 +5,9 @@ using Belfry.Server.Incidents;
 
 namespace Belfry.Server.Api;
 
-/// <summary>What a PUT asks of one incident: a status, a level or assignees; of several, assignees come first and the status last.</summary>
+/// <summary>
+/// What a PUT asks of one incident: a status, a level or assignees; of several, assignees come first and the status last.
+/// </summary>
 internal sealed record IncidentUpdate(
     IncidentStatus? Status, int? Level, IReadOnlyList<UserId>? AssignTo, string? Resolution)
 {
@@ -49,7 +51,8 @@ internal sealed record IncidentUpdate(
         if (AssignTo is not null) commands.Add(New(CommandKind.Reassign) with { AssignTo = AssignTo });
         if (Level is not null) commands.Add(New(CommandKind.Escalate) with { Level = Level });
         if (Status == IncidentStatus.Resolved) commands.Add(New(CommandKind.Resolve) with { Text = Resolution });
-        else if (Status == IncidentStatus.Acknowledged && incident.Status != IncidentStatus.Resolved) commands.Add(New(CommandKind.Acknowledge));
+        else if (Status == IncidentStatus.Acknowledged && incident.Status != IncidentStatus.Resolved)
+            commands.Add(New(CommandKind.Acknowledge));
         else if (Status is { } reopened && incident.Status == IncidentStatus.Resolved)
             commands.Add(New(CommandKind.Reopen) with { Status = reopened });
         return commands;

@@ -21,7 +21,8 @@ internal static class IntegrationApi
         string id, HttpContext http, CatalogStore store, CatalogReader catalog, CancellationToken cancel)
     {
         if (!ApiPage.TryRead(http.Request, out var page, out var refusal)) return refusal!;
-        if (await store.FindServiceAsync(ApiEndpoints.IdOf<ServiceId>(id), cancel) is not { } service) return ApiErrors.Missing($"service {id}");
+        if (await store.FindServiceAsync(ApiEndpoints.IdOf<ServiceId>(id), cancel) is not { } service)
+            return ApiErrors.Missing($"service {id}");
         var found = await store.ListIntegrationsAsync(service.Id, page.Offset, page.Limit, cancel);
         return page.Wrap("integrations", found.Items, found.Total, integration => ServiceShape.OfIntegration(integration, catalog.Current));
     }
@@ -46,7 +47,8 @@ internal static class IntegrationApi
     }
 
     private static async Task<IResult> UpdateAsync(
-        string id, string integration, HttpContext http, CatalogStore store, CatalogReader catalog, TimeProvider time, CancellationToken cancel)
+        string id, string integration, HttpContext http, CatalogStore store, CatalogReader catalog, TimeProvider time,
+        CancellationToken cancel)
     {
         var (body, refusal) = await ApiBody.ReadAsync(http.Request, "integration");
         if (refusal is not null) return refusal;
@@ -59,7 +61,8 @@ internal static class IntegrationApi
     }
 
     private static async Task<IResult> RotateAsync(
-        string id, string integration, HttpContext http, CatalogStore store, CatalogReader catalog, TimeProvider time, CancellationToken cancel)
+        string id, string integration, HttpContext http, CatalogStore store, CatalogReader catalog, TimeProvider time,
+        CancellationToken cancel)
     {
         if (await FindAsync(id, integration, store, cancel) is not { } before) return Missing(id, integration);
         var (actor, denied) = ApiActor.Of(http, catalog.Current);
@@ -68,7 +71,8 @@ internal static class IntegrationApi
     }
 
     private static async Task<IResult> DeleteAsync(
-        string id, string integration, HttpContext http, CatalogStore store, CatalogReader catalog, TimeProvider time, CancellationToken cancel)
+        string id, string integration, HttpContext http, CatalogStore store, CatalogReader catalog, TimeProvider time,
+        CancellationToken cancel)
     {
         if (await FindAsync(id, integration, store, cancel) is not { } before) return Missing(id, integration);
         var (actor, denied) = ApiActor.Of(http, catalog.Current);
@@ -77,7 +81,8 @@ internal static class IntegrationApi
         return made is ChangeResult<Integration>.Done ? Results.NoContent() : ApiErrors.Refused(made);
     }
 
-    private static IResult Missing(string service, string integration) => ApiErrors.Missing($"integration {integration} of service {service}");
+    private static IResult Missing(string service, string integration) =>
+        ApiErrors.Missing($"integration {integration} of service {service}");
 
     private static IResult Answer(ChangeResult<Integration> made, CatalogReader catalog, int status) =>
         made is ChangeResult<Integration>.Done done

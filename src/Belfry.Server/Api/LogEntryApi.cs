@@ -33,7 +33,8 @@ internal static class LogEntryApi
         string id, HttpContext http, IncidentDirectory incidents, TimelineReader timeline, CatalogReader catalog, CancellationToken cancel)
     {
         if (!ApiPage.TryRead(http.Request, out var page, out var refusal)) return refusal!;
-        if (await IncidentApi.FindAsync(id, incidents, cancel) is not { Incident.Id: var incident }) return ApiErrors.Missing($"incident {id}");
+        if (await IncidentApi.FindAsync(id, incidents, cancel) is not { Incident.Id: var incident })
+            return ApiErrors.Missing($"incident {id}");
 
         // The timeline counts from the oldest, the API from the newest.
         var (_, total) = await timeline.ListAsync(incident, 0, 1, cancel);

@@ -6,7 +6,10 @@ using Belfry.Server.Security;
 
 namespace Belfry.Server.Api;
 
-/// <summary><c>/oncalls</c>: who is on call now, by policy and level; filters <c>user_ids[]</c>, <c>schedule_ids[]</c>, <c>escalation_policy_ids[]</c>.</summary>
+/// <summary>
+/// <c>/oncalls</c>: who is on call now, by policy and level; filters <c>user_ids[]</c>, <c>schedule_ids[]</c>,
+/// <c>escalation_policy_ids[]</c>.
+/// </summary>
 internal static class OnCallApi
 {
     public static void MapOnCalls(this RouteGroupBuilder api) =>

@@ -18,7 +18,8 @@ internal static class OverrideApi
     private static async Task<IResult> ListAsync(
         string id, HttpContext http, ScheduleStore store, CatalogReader catalog, CancellationToken cancel)
     {
-        if (await store.FindAsync(ApiEndpoints.IdOf<ScheduleId>(id), cancel) is not { } schedule) return ApiErrors.Missing($"schedule {id}");
+        if (await store.FindAsync(ApiEndpoints.IdOf<ScheduleId>(id), cancel) is not { } schedule)
+            return ApiErrors.Missing($"schedule {id}");
         List<string> faults = [];
         var since = IncidentQuery.Instant(http.Request.Query, "since", faults) ?? DateTimeOffset.MinValue;
         var until = IncidentQuery.Instant(http.Request.Query, "until", faults) ?? DateTimeOffset.MaxValue;
@@ -46,7 +47,8 @@ internal static class OverrideApi
     }
 
     private static async Task<IResult> DeleteAsync(
-        string id, string @override, HttpContext http, ScheduleStore store, CatalogReader catalog, TimeProvider time, CancellationToken cancel)
+        string id, string @override, HttpContext http, ScheduleStore store, CatalogReader catalog, TimeProvider time,
+        CancellationToken cancel)
     {
         var (actor, denied) = ApiActor.Of(http, catalog.Current);
         if (denied is not null) return denied;

@@ -34,7 +34,8 @@ internal static class ScheduleApi
     private static async Task<IResult> GetAsync(
         string id, HttpContext http, ScheduleStore store, CatalogReader catalog, TimeProvider time, CancellationToken cancel)
     {
-        if (await store.FindAsync(ApiEndpoints.IdOf<ScheduleId>(id), cancel) is not { } schedule) return ApiErrors.Missing($"schedule {id}");
+        if (await store.FindAsync(ApiEndpoints.IdOf<ScheduleId>(id), cancel) is not { } schedule)
+            return ApiErrors.Missing($"schedule {id}");
         if (!TryWindow(http.Request.Query, time.GetUtcNow(), out var from, out var to, out var refusal)) return refusal!;
         return Rendered(schedule, from, to, catalog, 200);
     }
@@ -47,7 +48,8 @@ internal static class ScheduleApi
         var draft = ScheduleBody.Read(body, null);
         if (body.Refused is { } invalid) return invalid;
         if (!TryWindow(http.Request.Query, time.GetUtcNow(), out var from, out var to, out var window)) return window!;
-        return Rendered(new OnCallSchedule(new ScheduleId(Guid.Empty), draft.Name, draft.TimeZone, draft.Layers, []), from, to, catalog, 200);
+        return Rendered(
+            new OnCallSchedule(new ScheduleId(Guid.Empty), draft.Name, draft.TimeZone, draft.Layers, []), from, to, catalog, 200);
     }
 
     private static async Task<IResult> CreateAsync(

@@ -17,7 +17,8 @@ internal static class ScheduleBody
         var zone = body.Text("time_zone", required: before is null) ?? before?.TimeZone ?? "Etc/UTC";
         var known = TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var info);
         if (!known) body.AddFault("time_zone", "is no IANA time zone");
-        var layers = body.Objects("schedule_layers", required: before is null, max: LayersMax)?.Select(layer => Layer(layer, info)).Reverse().ToList();
+        var layers = body.Objects(
+            "schedule_layers", required: before is null, max: LayersMax)?.Select(layer => Layer(layer, info)).Reverse().ToList();
         return new ScheduleDraft(
             body.Text("name", required: before is null) ?? before?.Name ?? "", zone,
             (IReadOnlyList<ScheduleLayer>?)layers ?? before?.Layers ?? []);

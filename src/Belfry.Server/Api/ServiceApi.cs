@@ -45,7 +45,8 @@ internal static class ServiceApi
     {
         var (body, refusal) = await ApiBody.ReadAsync(http.Request, "service");
         if (refusal is not null) return refusal;
-        if (await store.FindServiceAsync(ApiEndpoints.IdOf<ServiceId>(id), cancel) is not { } before) return ApiErrors.Missing($"service {id}");
+        if (await store.FindServiceAsync(ApiEndpoints.IdOf<ServiceId>(id), cancel) is not { } before)
+            return ApiErrors.Missing($"service {id}");
         var draft = Read(body, before);
         if (body.Refused is { } invalid) return invalid;
         var (actor, denied) = ApiActor.Of(http, catalog.Current);

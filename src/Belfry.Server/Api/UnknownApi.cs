@@ -20,8 +20,10 @@ internal static class UnknownApi
         List<string> methods = [];
         foreach (var endpoint in endpoints.Endpoints.OfType<RouteEndpoint>())
         {
-            if (endpoint.Metadata.GetMetadata<IHttpMethodMetadata>() is not { } taken || endpoint.RoutePattern.RawText is not { } pattern) continue;
-            if (new TemplateMatcher(TemplateParser.Parse(pattern.TrimStart('/')), []).TryMatch(path, [])) methods.AddRange(taken.HttpMethods);
+            if (endpoint.Metadata.GetMetadata<IHttpMethodMetadata>() is not { } taken || endpoint.RoutePattern.RawText is not { } pattern)
+                continue;
+            if (new TemplateMatcher(TemplateParser.Parse(pattern.TrimStart('/')), []).TryMatch(path, []))
+                methods.AddRange(taken.HttpMethods);
         }
 
         return [.. methods.Distinct().Order(StringComparer.Ordinal)];

@@ -79,7 +79,8 @@ internal static class UserApi
     {
         var role = body.Choice(
             "role", required: false,
-            ("observer", UserRole.Observer), ("responder", UserRole.Responder), ("manager", UserRole.Manager), ("admin", UserRole.Administrator));
+            ("observer", UserRole.Observer), ("responder", UserRole.Responder), ("manager", UserRole.Manager),
+            ("admin", UserRole.Administrator));
         return new UserDraft(
             body.Text("name", required: before is null) ?? before?.Name ?? "",
             body.Text("email", required: before is null, max: 320) ?? before?.Email ?? "",

@@ -17,7 +17,8 @@ internal static class EventReplies
         StatusCodes.Status400BadRequest, "Unrecognized object", "Event object format is unrecognized", null, [EventErrors.NotJson], null);
 
     public static EventReply TooSlow { get; } = new(
-        StatusCodes.Status408RequestTimeout, "request timeout", "The body did not arrive within 20 seconds", null, ["Request timed out"], null, true);
+        StatusCodes.Status408RequestTimeout, "request timeout", "The body did not arrive within 20 seconds", null, ["Request timed out"],
+        null, true);
 
     public static EventReply Of(AcceptResult result) => result switch
     {
@@ -26,7 +27,8 @@ internal static class EventReplies
             StatusCodes.Status400BadRequest, "invalid event", "Event object is invalid", null, invalid.Errors, null),
         AcceptResult.Unrecognized => Unrecognized,
         AcceptResult.Limited limited => new(
-            StatusCodes.Status429TooManyRequests, "throttle exceeded", "Requests for this service are arriving too quickly. Please retry later.", null,
+            StatusCodes.Status429TooManyRequests, "throttle exceeded",
+            "Requests for this service are arriving too quickly. Please retry later.", null,
             [$"Rate limit of {limited.EventsPerMinute} events per minute exceeded"], limited.RetryAfter),
         AcceptResult.Unavailable unavailable => new(
             StatusCodes.Status503ServiceUnavailable, "unavailable", "The event could not be made durable. Please retry later.", null,

@@ -22,7 +22,8 @@ internal static class DemoData
     public static async Task<DemoSecrets> EnsureAsync(EmbeddedShape shape, CancellationToken cancel)
     {
         var now = shape.Time.GetUtcNow();
-        var ada = await UserAsync(shape, new UserDraft("Ada Nwosu", "ada@example.com", "Europe/London", UserRole.Administrator), now, cancel);
+        var ada = await UserAsync(
+            shape, new UserDraft("Ada Nwosu", "ada@example.com", "Europe/London", UserRole.Administrator), now, cancel);
         var ben = await UserAsync(shape, new UserDraft("Ben Okafor", "ben@example.com", "Europe/Berlin", UserRole.Manager), now, cancel);
         var chi = await UserAsync(shape, new UserDraft("Chi Tanaka", "chi@example.com", "Asia/Tokyo", UserRole.Responder), now, cancel);
         var schedule = await ScheduleAsync(shape, [chi, ben, ada], now, cancel);
@@ -38,7 +39,8 @@ internal static class DemoData
         shape.Catalog.Current.Users.FirstOrDefault(user => user.Email == draft.Email)?.Id
         ?? Done(await shape.People.CreateUserAsync(draft, By, now, cancel)).Id;
 
-    private static async Task<ScheduleId> ScheduleAsync(EmbeddedShape shape, IReadOnlyList<UserId?> turns, DateTimeOffset now, CancellationToken cancel)
+    private static async Task<ScheduleId> ScheduleAsync(
+        EmbeddedShape shape, IReadOnlyList<UserId?> turns, DateTimeOffset now, CancellationToken cancel)
     {
         const string Name = "Primary on-call";
         var monday = now.UtcDateTime.Date.AddDays(-(((int)now.UtcDateTime.DayOfWeek + 6) % 7)).AddHours(9).AddDays(-7);
@@ -48,7 +50,8 @@ internal static class DemoData
             ?? Done(await shape.Schedules.CreateAsync(new ScheduleDraft(Name, "Europe/London", [layer]), By, now, cancel)).Id;
     }
 
-    private static async Task<PolicyId> PolicyAsync(EmbeddedShape shape, ScheduleId schedule, UserId last, DateTimeOffset now, CancellationToken cancel)
+    private static async Task<PolicyId> PolicyAsync(
+        EmbeddedShape shape, ScheduleId schedule, UserId last, DateTimeOffset now, CancellationToken cancel)
     {
         const string Name = "Standard";
         var levels = new EscalationLevel[]
@@ -60,12 +63,14 @@ internal static class DemoData
             ?? Done(await shape.Services.CreatePolicyAsync(new PolicyDraft(Name, 1, levels), By, now, cancel)).Id;
     }
 
-    private static async Task<Integration> IntegrationAsync(EmbeddedShape shape, PolicyId policy, DateTimeOffset now, CancellationToken cancel)
+    private static async Task<Integration> IntegrationAsync(
+        EmbeddedShape shape, PolicyId policy, DateTimeOffset now, CancellationToken cancel)
     {
         const string Name = "Checkout";
         const string Inlet = "Events API";
         var service = shape.Catalog.Current.Services.FirstOrDefault(service => service.Name == Name)?.Id
-            ?? Done(await shape.Services.CreateServiceAsync(new ServiceDraft(Name, "Takes the customers' money.", policy), By, now, cancel)).Id;
+            ?? Done(
+                await shape.Services.CreateServiceAsync(new ServiceDraft(Name, "Takes the customers' money.", policy), By, now, cancel)).Id;
         return shape.Catalog.Current.Integrations.FirstOrDefault(inlet => inlet.ServiceId == service && inlet.Name == Inlet)
             ?? Done(await shape.Services.CreateIntegrationAsync(
                 service, new IntegrationDraft(Inlet, EventsPerMinute: 1_000_000), By, now, cancel));

@@ -23,7 +23,8 @@ internal sealed class EmbeddedShape : IAsyncDisposable
 {
     private const int LinkKeyBytes = 32;
 
-    private EmbeddedShape(ServerOptions options, SqliteFile file, SqliteLog log, SqliteOutboxStore store, TimeProvider time, ILoggerFactory loggers)
+    private EmbeddedShape(
+        ServerOptions options, SqliteFile file, SqliteLog log, SqliteOutboxStore store, TimeProvider time, ILoggerFactory loggers)
     {
         (Options, File, Log, Store, Time, Loggers) = (options, file, log, store, time, loggers);
         Topics = new Topics();
@@ -55,7 +56,8 @@ internal sealed class EmbeddedShape : IAsyncDisposable
     /// <summary>Opens or creates everything under the data folder and brings its tables up to date.</summary>
     /// <exception cref="SqliteFileInUseException">Another process serves this folder.</exception>
     /// <exception cref="TopicMismatchException">The file was made with other partition counts.</exception>
-    public static async Task<EmbeddedShape> OpenAsync(ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
+    public static async Task<EmbeddedShape> OpenAsync(
+        ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
     {
         PrivateFiles.MakeFolder(options.DataDir);
         PrivateFiles.MakeFolder(Path.Combine(options.DataDir, "keys"));

@@ -14,7 +14,8 @@ internal sealed record HopStatus(string Name, bool Running, int Restarts, string
 /// minute, and starts over at a second once it has run for a minute. On shutdown all are cancelled and awaited, so they drain.
 /// </summary>
 internal sealed partial class HopRunner(
-    Func<CancellationToken, Task<IReadOnlyList<Hop>>> makeHops, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<HopRunner> logger) : BackgroundService
+    Func<CancellationToken, Task<IReadOnlyList<Hop>>> makeHops, IHostApplicationLifetime lifetime, TimeProvider time,
+    ILogger<HopRunner> logger) : BackgroundService
 {
     private static readonly TimeSpan PauseMin = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(30);

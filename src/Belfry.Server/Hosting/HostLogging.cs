@@ -32,12 +32,14 @@ internal static class HostLogging
         services.AddSingleton(provider => new HopRunner(
             cancel => EmbeddedPipeline.HopsAsync(
                 provider.GetRequiredService<EmbeddedShape>(),
-                new Uri((provider.GetRequiredService<ServerOptions>().BaseUrl ?? provider.GetRequiredService<IServer>().LocalUrl()) + "/"), cancel),
+                new Uri((provider.GetRequiredService<ServerOptions>().BaseUrl ?? provider.GetRequiredService<IServer>().LocalUrl()) + "/"),
+                cancel),
             provider.GetRequiredService<IHostApplicationLifetime>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<HopRunner>>()));
         services.AddHostedService(provider => provider.GetRequiredService<HopRunner>());
         services.AddHostedService(provider => new StartupNotice(
-            provider.GetRequiredService<EmbeddedShape>(), provider.GetRequiredService<AdministratorGate>(), provider.GetService<DemoSecrets>(),
+            provider.GetRequiredService<EmbeddedShape>(), provider.GetRequiredService<AdministratorGate>(),
+            provider.GetService<DemoSecrets>(),
             provider.GetRequiredService<IServer>(), provider.GetRequiredService<IHostApplicationLifetime>(),
             provider.GetRequiredService<ILogger<StartupNotice>>()));
     }

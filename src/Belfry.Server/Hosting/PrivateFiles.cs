@@ -29,7 +29,8 @@ internal static class PrivateFiles
             var key = File.ReadAllBytes(path);
             return key.Length == bytes
                 ? key
-                : throw new InvalidOperationException($"'{path}' has {key.Length} bytes, a key has {bytes}; restore it, or remove it to make all links it signed invalid.");
+                : throw new InvalidOperationException(
+                    $"'{path}' has {key.Length} bytes, a key has {bytes}; restore it, or remove it to make all links it signed invalid.");
         }
 
         var made = RandomNumberGenerator.GetBytes(bytes);

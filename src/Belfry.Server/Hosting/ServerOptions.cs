@@ -92,7 +92,8 @@ internal sealed record ServerOptions
             MailFolder = Value("--mail-folder", "MailFolder") is { } folder ? Path.GetFullPath(folder) : null,
             MailFrom = Value("--mail-from", "MailFrom") ?? defaults.MailFrom,
             BaseUrl = Value("--base-url", "BaseUrl")?.TrimEnd('/'),
-            WebhookAllow = Value("--webhook-allow", "WebhookAllow")?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [],
+            WebhookAllow = Value("--webhook-allow", "WebhookAllow")?.Split(
+                ',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [],
         };
         options.Check(faults);
         return options;

@@ -27,7 +27,8 @@ internal sealed partial class StartupNotice(
     {
         var secret = await shape.Access.InviteAsync(null, SetupLifetime, new Actor(null, "start"), shape.Time.GetUtcNow(), cancel);
         var link = $"{url}/setup/{secret.Text}";
-        await Console.Out.WriteLineAsync($"\nNobody can sign in yet. Make the first administrator within a day, on this machine:\n\n    {link}\n");
+        await Console.Out.WriteLineAsync(
+            $"\nNobody can sign in yet. Make the first administrator within a day, on this machine:\n\n    {link}\n");
         return link;
     }
 

@@ -35,7 +35,8 @@ internal static class AcknowledgeEndpoints
     }
 
     private static async Task<IResult> ActAsync(
-        string token, [FromForm] IFormCollection form, HttpContext http, IAntiforgery antiforgery, TimeProvider time, AcknowledgeLinks links,
+        string token, [FromForm] IFormCollection form, HttpContext http, IAntiforgery antiforgery, TimeProvider time,
+        AcknowledgeLinks links,
         IncidentDirectory incidents, CommandSender sender, CancellationToken cancel)
     {
         _ = form; // Bound so that the antiforgery token is demanded.

@@ -4,7 +4,9 @@ using EventId = Belfry.Alerting.EventId;
 
 namespace Belfry.Server.Incidents;
 
-/// <summary>Sends commands for API and pages, and waits until their owner has applied them, so that an answer shows the new state.</summary>
+/// <summary>
+/// Sends commands for API and pages, and waits until their owner has applied them, so that an answer shows the new state.
+/// </summary>
 internal sealed class CommandSender(
     IncidentCommandWriter writer, IncidentDirectory incidents, IncidentChanges changes, IdSource ids, TimeProvider time)
 {

@@ -28,7 +28,8 @@ internal static class IncidentActions
         IncidentDirectory incidents, CatalogReader catalog, CommandSender sender, CancellationToken cancel)
     {
         var context = PageContext.Of(http, time, antiforgery);
-        if (await IncidentApi.FindAsync(id, incidents, cancel) is not { Incident: var incident }) return Render.NotFound(context, "incident");
+        if (await IncidentApi.FindAsync(id, incidents, cancel) is not { Incident: var incident })
+            return Render.NotFound(context, "incident");
         IncidentCommand New(CommandKind kind) => sender.New(incident, kind, context.Caller?.UserId, Channel);
         var back = $"/incidents/{incident.Id}";
         var (command, fault) = action switch
@@ -63,7 +64,8 @@ internal static class IncidentActions
         if (kind is null) return Render.NotFound(context, "action");
         if (ids.Count > IncidentApi.BulkMax)
             return Render.Page<ProblemPage>(
-                400, context, ("Problem", $"{ids.Count} incidents are selected, at most {IncidentApi.BulkMax} are taken at once."), ("Back", "/"));
+                400, context, ("Problem", $"{ids.Count} incidents are selected, at most {IncidentApi.BulkMax} are taken at once."),
+                ("Back", "/"));
         List<IncidentCommand> commands = [];
         foreach (var id in ids)
             if (await IncidentApi.FindAsync(id ?? "", incidents, cancel) is { Incident: { Status: not IncidentStatus.Resolved } incident })

@@ -6,7 +6,8 @@ using Belfry.Alerting.Timeline;
 namespace Belfry.Server.Incidents;
 
 /// <summary>One incident as its page shows it: the newest <see cref="EntriesMax"/> timeline entries, newest first.</summary>
-public sealed record IncidentModel(NumberedIncident Numbered, IReadOnlyList<TimelineEntry> Timeline, long TimelineTotal, CatalogSnapshot Catalog)
+public sealed record IncidentModel(
+    NumberedIncident Numbered, IReadOnlyList<TimelineEntry> Timeline, long TimelineTotal, CatalogSnapshot Catalog)
 {
     public const int EntriesMax = 500;
 
@@ -19,7 +20,9 @@ public sealed record IncidentModel(NumberedIncident Numbered, IReadOnlyList<Time
     public (string Text, DateTimeOffset At)? Next => PendingAction.Of(Incident) is [var first, ..]
         ? (first.Type switch
         {
-            "escalate" => Incident.Level < Incident.Policy.Levels.Count ? $"Escalates to level {Incident.Level + 1}" : "Escalates past the last level",
+            "escalate" => Incident.Level < Incident.Policy.Levels.Count
+                ? $"Escalates to level {Incident.Level + 1}"
+                : "Escalates past the last level",
             "unacknowledge" => Incident.SnoozedUntil is null ? "Triggers again, unless resolved" : "Wakes from snooze",
             _ => "Resolves by itself",
         }, first.At)

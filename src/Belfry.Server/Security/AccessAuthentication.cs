@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using Belfry.Alerting;
 using Belfry.Alerting.Access;
 using Belfry.Alerting.Catalog;
+using Belfry.Server.Api;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
 
@@ -33,19 +34,21 @@ internal sealed class AccessAuthentication(
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
-        var isPage = HttpMethods.IsGet(Request.Method) && !IsApi(Request) && Request.Headers.Authorization.Count == 0;
-        if (isPage)
+        if (Refusals.IsFromProgram(Request))
         {
-            Response.Redirect($"/login?return_url={Uri.EscapeDataString(Request.Path + Request.QueryString)}");
-            return Task.CompletedTask;
+            Response.Headers.WWWAuthenticate = "Bearer";
+            return new JsonNodeResult(
+                StatusCodes.Status401Unauthorized, ApiErrors.ShapeOfStatus(StatusCodes.Status401Unauthorized)).ExecuteAsync(Context);
         }
 
-        Response.Headers.WWWAuthenticate = "Bearer";
-        return AccessErrors.WriteAsync(Response, StatusCodes.Status401Unauthorized, "Sign in, or send a valid API token in the Authorization header.");
+        // Only what was read can be read again: a form whose session has ended starts over at the incidents.
+        var back = HttpMethods.IsGet(Request.Method) ? Request.Path + Request.QueryString : "/";
+        Response.Redirect($"/login?return_url={Uri.EscapeDataString(back)}");
+        return Task.CompletedTask;
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
-        AccessErrors.WriteAsync(Response, StatusCodes.Status403Forbidden, "Your role does not allow this.");
+        Refusals.WriteAsync(Context, "Your role does not allow this.");
 
     public static bool IsApi(HttpRequest request) => request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase);
 

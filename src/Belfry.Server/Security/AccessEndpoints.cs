@@ -2,6 +2,7 @@ using Belfry.Alerting;
 using Belfry.Alerting.Access;
 using Belfry.Alerting.Catalog;
 using Belfry.Alerting.People;
+using Belfry.Server.Api;
 using Belfry.Server.Hosting;
 
 namespace Belfry.Server.Security;
@@ -13,12 +14,13 @@ internal static class AccessEndpoints
 
     public static void MapAccess(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/api/tokens", ListTokensAsync).RequireAuthorization(Policies.Responder);
-        routes.MapPost("/api/tokens", IssueTokenAsync).RequireAuthorization(Policies.Responder);
-        routes.MapDelete("/api/tokens/{id:guid}", RevokeTokenAsync).RequireAuthorization(Policies.Responder);
-        routes.MapGet("/api/sessions", ListSessionsAsync).RequireAuthorization(Policies.Responder);
-        routes.MapDelete("/api/sessions/{id:guid}", RevokeSessionAsync).RequireAuthorization(Policies.Responder);
-        routes.MapPost("/api/users/{id}/invitation", InviteAsync).RequireAuthorization(Policies.Administrator);
+        var api = routes.MapGroup(ApiEndpoints.Root).AddEndpointFilter<ApiRateLimitFilter>();
+        api.MapGet("/tokens", ListTokensAsync).RequireAuthorization(Policies.Responder);
+        api.MapPost("/tokens", IssueTokenAsync).RequireAuthorization(Policies.Responder);
+        api.MapDelete("/tokens/{id:guid}", RevokeTokenAsync).RequireAuthorization(Policies.Responder);
+        api.MapGet("/sessions", ListSessionsAsync).RequireAuthorization(Policies.Responder);
+        api.MapDelete("/sessions/{id:guid}", RevokeSessionAsync).RequireAuthorization(Policies.Responder);
+        api.MapPost("/users/{id}/invitation", InviteAsync).RequireAuthorization(Policies.Administrator);
     }
 
     private static async Task<IResult> ListTokensAsync(HttpContext context, AccessStore access, CancellationToken cancel)
@@ -33,16 +35,18 @@ internal static class AccessEndpoints
     {
         var caller = Caller.Of(context.User)!;
         var now = time.GetUtcNow();
-        if (await ReadAsync(context) is not { } wanted) return Invalid("The body must be a JSON object with name, scope and expires_at.");
+        if (await ReadAsync(context) is not { } wanted)
+            return ApiErrors.Invalid("The body must be a JSON object with name, scope and expires_at.");
         var faults = new List<string>();
         if (string.IsNullOrWhiteSpace(wanted.Name) || wanted.Name.Length > 100) faults.Add("name must have 1 to 100 characters.");
         if (wanted.Scope is not (null or "read" or "write")) faults.Add("scope must be read or write.");
         if (wanted.ExpiresAt <= now) faults.Add("expires_at must be in the future.");
-        if (faults.Count > 0) return Invalid([.. faults]);
+        if (faults.Count > 0) return ApiErrors.Invalid(faults);
         var scope = wanted.Scope == "write" ? TokenScope.Write : TokenScope.Read;
         var (token, secret) = await access.IssueTokenAsync(
             caller.UserId, wanted.Name!, scope, wanted.ExpiresAt, ActorOf(context, caller), now, cancel);
-        return Results.Json(new IssuedToken(TokenShape.Of(token), secret.Text), HostJson.Default.IssuedToken, statusCode: StatusCodes.Status201Created);
+        return Results.Json(
+            new IssuedToken(TokenShape.Of(token), secret.Text), HostJson.Default.IssuedToken, statusCode: StatusCodes.Status201Created);
     }
 
     private static async Task<IResult> RevokeTokenAsync(
@@ -52,10 +56,11 @@ internal static class AccessEndpoints
         var visible = await access.TokensOfAsync(caller.Role == UserRole.Administrator ? null : caller.UserId, cancel);
         var revoked = visible.Any(token => token.Id == id)
             && await access.RevokeTokenAsync(id, ActorOf(context, caller), time.GetUtcNow(), cancel);
-        return revoked ? Results.NoContent() : Missing("token");
+        return revoked ? Results.NoContent() : ApiErrors.Missing($"token {id:N}");
     }
 
-    private static async Task<IResult> ListSessionsAsync(HttpContext context, AccessStore access, TimeProvider time, CancellationToken cancel)
+    private static async Task<IResult> ListSessionsAsync(
+        HttpContext context, AccessStore access, TimeProvider time, CancellationToken cancel)
     {
         var sessions = await access.SessionsOfAsync(Caller.Of(context.User)!.UserId, time.GetUtcNow(), cancel);
         return Results.Json(new SessionList([.. sessions.Select(SessionShape.Of)]), HostJson.Default.SessionList);
@@ -66,17 +71,19 @@ internal static class AccessEndpoints
     {
         var caller = Caller.Of(context.User)!;
         var revoked = await access.RevokeSessionAsync(caller.UserId, id, ActorOf(context, caller), time.GetUtcNow(), cancel);
-        return revoked ? Results.NoContent() : Missing("session");
+        return revoked ? Results.NoContent() : ApiErrors.Missing($"session {id:N}");
     }
 
     private static async Task<IResult> InviteAsync(
         HttpContext context, string id, AccessStore access, CatalogReader catalog, TimeProvider time, CancellationToken cancel)
     {
-        if (!Id.TryParse<UserId>(id, out var user) || catalog.Current.User(user) is null) return Missing("user");
+        if (!Id.TryParse<UserId>(id, out var user) || catalog.Current.User(user) is null) return ApiErrors.Missing($"user {id}");
         var now = time.GetUtcNow();
         var secret = await access.InviteAsync(user, InvitationLifetime, ActorOf(context, Caller.Of(context.User)!), now, cancel);
         var link = $"{context.Request.Scheme}://{context.Request.Host}/setup/{secret.Text}";
-        return Results.Json(new IssuedInvitation(link, now + InvitationLifetime), HostJson.Default.IssuedInvitation, statusCode: StatusCodes.Status201Created);
+        return Results.Json(
+            new IssuedInvitation(link, now + InvitationLifetime), HostJson.Default.IssuedInvitation,
+            statusCode: StatusCodes.Status201Created);
     }
 
     private static async ValueTask<NewToken?> ReadAsync(HttpContext context)
@@ -93,9 +100,4 @@ internal static class AccessEndpoints
 
     private static Actor ActorOf(HttpContext context, Caller caller) =>
         new(caller.UserId, caller.Name, context.Connection.RemoteIpAddress?.ToString());
-
-    private static IResult Invalid(params IReadOnlyList<string> faults) =>
-        AccessErrors.Result(StatusCodes.Status400BadRequest, "Invalid input.", faults);
-
-    private static IResult Missing(string what) => AccessErrors.Result(StatusCodes.Status404NotFound, "Not found.", $"There is no such {what}.");
 }

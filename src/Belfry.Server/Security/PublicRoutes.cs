@@ -25,7 +25,8 @@ internal static class PublicRoutes
         {
             var pattern = "/" + ((RouteEndpointBuilder)endpoint).RoutePattern.RawText?.Trim('/');
             if (!Patterns.Contains(pattern))
-                throw new InvalidOperationException($"Route '{pattern}' is opened but not listed in PublicRoutes; list it there or name a policy.");
+                throw new InvalidOperationException(
+                    $"Route '{pattern}' is opened but not listed in PublicRoutes; list it there or name a policy.");
         });
         return builder.AllowAnonymous();
     }

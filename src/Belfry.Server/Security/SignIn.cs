@@ -34,7 +34,8 @@ internal sealed class SignIn(AccessStore access, PeopleStore people, CatalogRead
     private readonly TryLimit _byAddress = new(99, Window);
     private readonly PasswordWork _work = new(atATime: 2, waitingMax: 8);
 
-    public async ValueTask<SignInResult> ByPasswordAsync(string email, string password, string address, string agent, CancellationToken cancel)
+    public async ValueTask<SignInResult> ByPasswordAsync(
+        string email, string password, string address, string agent, CancellationToken cancel)
     {
         var now = time.GetUtcNow();
         email = email.Trim();
@@ -54,7 +55,9 @@ internal sealed class SignIn(AccessStore access, PeopleStore people, CatalogRead
         return await OpenAsync(user, address, agent, now, cancel);
     }
 
-    /// <summary>Sets the password that a link invites to. Without a user in it the link makes the first administrator of name and email.</summary>
+    /// <summary>
+    /// Sets the password that a link invites to. Without a user in it the link makes the first administrator of name and email.
+    /// </summary>
     public async ValueTask<SignInResult> ByInvitationAsync(
         string token, string name, string email, string password, string address, string agent, CancellationToken cancel)
     {
@@ -87,7 +90,8 @@ internal sealed class SignIn(AccessStore access, PeopleStore people, CatalogRead
             : await people.UpdateUserAsync(
                 existing.Id, new UserDraft(existing.Name, existing.Email, existing.TimeZone, UserRole.Administrator), by, now, cancel);
 
-    private async ValueTask<SignInResult> OpenAsync(User user, string address, string agent, DateTimeOffset now, CancellationToken cancel) =>
+    private async ValueTask<SignInResult> OpenAsync(
+        User user, string address, string agent, DateTimeOffset now, CancellationToken cancel) =>
         new SignInResult.Done(await access.OpenSessionAsync(user.Id, address, agent, new Actor(user.Id, user.Name, address), now, cancel));
 
     private User? UserBy(string email) =>

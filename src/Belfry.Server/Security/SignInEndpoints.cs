@@ -37,7 +37,8 @@ internal static class SignInEndpoints
     }
 
     private static async Task<IResult> ShowSetupAsync(
-        HttpContext context, string token, IAntiforgery antiforgery, AccessStore access, CatalogReader catalog, TimeProvider time, CancellationToken cancel)
+        HttpContext context, string token, IAntiforgery antiforgery, AccessStore access, CatalogReader catalog, TimeProvider time,
+        CancellationToken cancel)
     {
         if (await access.FindInvitationAsync(token, time.GetUtcNow(), cancel) is not { } invitation) return SignInPages.LinkEnded();
         var invited = invitation.UserId is { } id ? catalog.Current.User(id) : null;
@@ -45,7 +46,8 @@ internal static class SignInEndpoints
     }
 
     private static async Task<IResult> SetUpAsync(
-        HttpContext context, string token, IAntiforgery antiforgery, SignIn signIn, AccessStore access, CatalogReader catalog, TimeProvider time,
+        HttpContext context, string token, IAntiforgery antiforgery, SignIn signIn, AccessStore access, CatalogReader catalog,
+        TimeProvider time,
         [FromForm] string? name, [FromForm] string? email, [FromForm] string? password, CancellationToken cancel)
     {
         var invitation = await access.FindInvitationAsync(token, time.GetUtcNow(), cancel);
@@ -87,11 +89,13 @@ internal static class SignInEndpoints
     {
         if (!context.Request.Cookies.TryGetValue(SessionCookie.Name, out var old)) return;
         var caller = Caller.Of(context.User);
-        await access.CloseSessionAsync(old, new Actor(caller?.UserId, caller?.Name ?? "nobody", AddressOf(context)), time.GetUtcNow(), cancel);
+        await access.CloseSessionAsync(
+            old, new Actor(caller?.UserId, caller?.Name ?? "nobody", AddressOf(context)), time.GetUtcNow(), cancel);
     }
 
     private static string LocalOr(string? url) =>
-        url is { Length: > 0 and < 2_000 } && url[0] == '/' && !url.StartsWith("//", StringComparison.Ordinal) && !url.Contains('\\', StringComparison.Ordinal)
+        url is { Length: > 0 and < 2_000 } && url[0] == '/' && !url.StartsWith("//", StringComparison.Ordinal)
+            && !url.Contains('\\', StringComparison.Ordinal)
         && !url.Any(char.IsControl) ? url : "/";
 
     private static string AddressOf(HttpContext context) => context.Connection.RemoteIpAddress?.ToString() ?? "";

@@ -5,10 +5,13 @@ using Microsoft.AspNetCore.Antiforgery;
 
 namespace Belfry.Server.Security;
 
-/// <summary>The pages before sign-in. They depend on nothing that could fail, and look right once <c>/belfry.css</c> is there.</summary>
+/// <summary>
+/// The pages before sign-in, and refusals. They depend on nothing that could fail, and look right once <c>/belfry.css</c> is there.
+/// </summary>
 internal static class SignInPages
 {
-    public static IResult Login(AntiforgeryTokenSet tokens, string returnUrl, string email, IReadOnlyList<string> faults, int status = 200) =>
+    public static IResult Login(
+        AntiforgeryTokenSet tokens, string returnUrl, string email, IReadOnlyList<string> faults, int status = 200) =>
         Page("Sign in", status, $"""
             {Faults(faults)}
             <form method="post" action="/login">
@@ -37,7 +40,14 @@ internal static class SignInPages
             """);
 
     public static IResult LinkEnded() =>
-        Page("This link has ended", StatusCodes.Status404NotFound, "<p>It has been used, or is too old. Ask for a new one, or restart the server to get a new set-up link.</p>");
+        Page(
+            "This link has ended", StatusCodes.Status404NotFound,
+            "<p>It has been used, or is too old. Ask for a new one, or restart the server to get a new set-up link.</p>");
+
+    public static IResult Refused(string reason) => Page("That was not done", StatusCodes.Status403Forbidden, $"""
+        <p role="alert">{Text(reason)}</p>
+            <p><a class="button" href="/">Go to the incidents</a></p>
+        """);
 
     private static string NameAndEmail(string name, string email) => $"""
         <label for="name">Name</label>

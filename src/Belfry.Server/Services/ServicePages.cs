@@ -35,7 +35,8 @@ internal static class ServicePages
             .OrderBy(integration => integration.Name, StringComparer.Ordinal).ThenBy(integration => integration.Id.Value)
             .Select(integration => (integration, refused.Of(integration.Id)))
             .ToList();
-        var model = new ServiceModel(service, snapshot.Policy(service.PolicyId), integrations, $"{http.Request.Scheme}://{http.Request.Host}");
+        var model = new ServiceModel(
+            service, snapshot.Policy(service.PolicyId), integrations, $"{http.Request.Scheme}://{http.Request.Host}");
         return Render.Page<ServicePage>(context, ("Model", model));
     }
 
@@ -58,7 +59,8 @@ internal static class ServicePages
     {
         var context = PageContext.Of(http, time, antiforgery);
         if (!Id.TryParse<ServiceId>(id, out var service)) return Render.NotFound(context, "service");
-        var made = await store.CreateIntegrationAsync(service, new IntegrationDraft(Text(form["name"])), PageActor.Of(http), context.Now, cancel);
+        var made = await store.CreateIntegrationAsync(
+            service, new IntegrationDraft(Text(form["name"])), PageActor.Of(http), context.Now, cancel);
         return made is ChangeResult<Integration>.Done
             ? new SeeOther($"/services/{service}")
             : Render.Page<ProblemPage>(400, context, ("Problem", made.Explanation), ("Back", $"/services/{service}"));

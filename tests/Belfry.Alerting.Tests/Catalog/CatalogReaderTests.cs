@@ -67,7 +67,8 @@ public sealed class CatalogReaderTests : IDisposable
         await _belfry.People.UpdateUserAsync(
             ada.Id, new UserDraft("Ada", ada.Email, "UTC", UserRole.Manager), new Actor(ada.Id, "ada"), _belfry.Now, default);
         var newest = (await _belfry.Audit.ListAsync(0, 1, default)).Items.Single();
-        (newest.Sequence, newest.Action, newest.Kind, newest.ObjectId, newest.By).ShouldBe((5, "update", "user", ada.Id.ToString(), new Actor(ada.Id, "ada")));
+        (newest.Sequence, newest.Action, newest.Kind, newest.ObjectId, newest.By).ShouldBe(
+            (5, "update", "user", ada.Id.ToString(), new Actor(ada.Id, "ada")));
         newest.Before!.ShouldContain("\"ada\"");
         newest.After!.ShouldContain("\"Ada\"");
         (await _belfry.Audit.FirstBrokenAsync(default)).ShouldBeNull();

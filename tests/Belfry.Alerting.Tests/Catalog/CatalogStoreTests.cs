@@ -16,7 +16,8 @@ public sealed class CatalogStoreTests : IDisposable
         var service = await _belfry.ServiceAsync("Billing", policy.Id);
         service.AcknowledgementTimeoutSeconds.ShouldBe(1_800);
         var changed = (await _belfry.Services.UpdateServiceAsync(
-            service.Id, new ServiceDraft("Invoices", "d", policy.Id, UrgencyRule.BySeverity, 0, null), Configuration.Root, _belfry.Now, default)).Value();
+            service.Id, new ServiceDraft("Invoices", "d", policy.Id, UrgencyRule.BySeverity, 0, null), Configuration.Root, _belfry.Now,
+            default)).Value();
         (await _belfry.Services.FindServiceAsync(service.Id, default)).ShouldBe(changed);
         changed.ShouldBe(new Service(service.Id, "Invoices", "d", policy.Id, UrgencyRule.BySeverity, 0, null));
         await _belfry.Services.DeleteServiceAsync(service.Id, Configuration.Root, _belfry.Now, default);
@@ -94,7 +95,8 @@ public sealed class CatalogStoreTests : IDisposable
 
         var other = await UserPolicyAsync("bob", "Other");
         foreach (var service in (await _belfry.Services.ListServicesAsync(0, 10, default)).Items)
-            await _belfry.Services.UpdateServiceAsync(service.Id, new ServiceDraft(service.Name, "", other.Id), Configuration.Root, _belfry.Now, default);
+            await _belfry.Services.UpdateServiceAsync(
+                service.Id, new ServiceDraft(service.Name, "", other.Id), Configuration.Root, _belfry.Now, default);
         (await _belfry.Services.DeletePolicyAsync(policy.Id, Configuration.Root, _belfry.Now, default)).Value().Id.ShouldBe(policy.Id);
         search.PolicyId.ShouldBe(policy.Id);
     }
@@ -124,7 +126,8 @@ public sealed class CatalogStoreTests : IDisposable
     public async Task Former_versions_of_a_policy_are_kept()
     {
         var policy = await UserPolicyAsync();
-        await _belfry.Services.UpdatePolicyAsync(policy.Id, new PolicyDraft("Renamed", 2, policy.Levels), Configuration.Root, _belfry.Now, default);
+        await _belfry.Services.UpdatePolicyAsync(
+            policy.Id, new PolicyDraft("Renamed", 2, policy.Levels), Configuration.Root, _belfry.Now, default);
         var versions = await _belfry.Store.ReadAsync(connection => ValueTask.FromResult(connection.Query<(long Version, string Document)>(
             "select content_version, document from escalation_policy_version order by content_version").ToList()), default);
         versions.Select(row => row.Version).ShouldBe([1, 2]);

@@ -17,7 +17,9 @@ internal sealed class Configuration : IDisposable
     {
         var store = new SqliteMemoryOutboxStore();
         var done = AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, [.. CatalogSchema.Steps, .. PeopleSchema.Steps], default);
-        return done.IsCompletedSuccessfully ? store : throw new InvalidOperationException("The in-memory store does everything at once.", done.Exception);
+        return done.IsCompletedSuccessfully
+            ? store
+            : throw new InvalidOperationException("The in-memory store does everything at once.", done.Exception);
     });
 
     private readonly Random _random = new(7);

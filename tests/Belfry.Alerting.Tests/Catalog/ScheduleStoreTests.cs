@@ -24,8 +24,10 @@ public sealed class ScheduleStoreTests : IDisposable
     public async Task All_faults_of_a_schedule_are_told_with_their_layers()
     {
         var nobody = new UserId(Guid.Empty);
-        var layer = new ScheduleLayer("L", [nobody], new DateTime(2026, 2, 1), new DateTime(2026, 1, 1), default, 60, [new LayerRestriction(8, default, 0)]);
-        var result = await _belfry.Schedules.CreateAsync(new ScheduleDraft("", "Nowhere", [layer]), Configuration.Root, _belfry.Now, default);
+        var layer = new ScheduleLayer(
+            "L", [nobody], new DateTime(2026, 2, 1), new DateTime(2026, 1, 1), default, 60, [new LayerRestriction(8, default, 0)]);
+        var result = await _belfry.Schedules.CreateAsync(
+            new ScheduleDraft("", "Nowhere", [layer]), Configuration.Root, _belfry.Now, default);
         result.Faults().Count.ShouldBe(7);
         result.Faults().ShouldContain("Layer 1: the length of a turn in seconds is 60; 3600 to 31622400 is expected.");
         result.Faults().ShouldContain($"Layer 1: there is no user {nobody}.");
@@ -58,7 +60,8 @@ public sealed class ScheduleStoreTests : IDisposable
         var ada = await _belfry.UserAsync("ada");
         var schedule = await _belfry.ScheduleAsync("Weekdays", ada.Id);
         (await _belfry.Schedules.AddOverrideAsync(
-            schedule.Id, new OverrideDraft(new UserId(Guid.Empty), _belfry.Now.AddHours(-1), _belfry.Now.AddHours(-2)), Configuration.Root, _belfry.Now, default))
+            schedule.Id, new OverrideDraft(new UserId(Guid.Empty), _belfry.Now.AddHours(-1), _belfry.Now.AddHours(-2)), Configuration.Root,
+            _belfry.Now, default))
             .Faults().Count.ShouldBe(3);
     }
 
@@ -101,7 +104,8 @@ public sealed class ScheduleStoreTests : IDisposable
 
     private async Task<ScheduleOverride> OverrideAsync(ScheduleId schedule, UserId user, int fromHours, int toHours) =>
         (await _belfry.Schedules.AddOverrideAsync(
-            schedule, new OverrideDraft(user, _belfry.Now.AddHours(fromHours), _belfry.Now.AddHours(toHours)), Configuration.Root, _belfry.Now, default)).Value();
+            schedule, new OverrideDraft(user, _belfry.Now.AddHours(fromHours), _belfry.Now.AddHours(toHours)), Configuration.Root,
+            _belfry.Now, default)).Value();
 
     private ValueTask<ChangeResult<ScheduleOverride>> RemoveAsync(ScheduleId schedule, Guid id) =>
         _belfry.Schedules.RemoveOverrideAsync(schedule, id, Configuration.Root, _belfry.Now, default);

@@ -106,7 +106,8 @@ public sealed class DispatchTests
         var record = _log.Of(_topics.IncidentLog.Name).ShouldHaveSingleItem();
         record.Key.ShouldBe(Fire.ToString());
         var entry = TimelineJson.Decode(record, out _)!;
-        (entry.IncidentId, entry.ServiceId, entry.Type, entry.Channel, entry.Summary, entry.At).ShouldBe((Fire, Billing, type, "email", summary, Start));
+        (entry.IncidentId, entry.ServiceId, entry.Type, entry.Channel, entry.Summary, entry.At).ShouldBe(
+            (Fire, Billing, type, "email", summary, Start));
         var details = entry.Details!.Value;
         details.GetProperty("state").GetString().ShouldBe(name);
         details.GetProperty("attempt").GetInt32().ShouldBe(2);
@@ -180,7 +181,8 @@ public sealed class DispatchTests
         dead.Topic.ShouldBe(_topics.NotificationsDeadLetters.Name);
         dead.OrderingKey.ShouldBe(Ada.ToString());
         dead.Value.ToArray().ShouldBe(record.Value.ToArray());
-        dead.Headers.ShouldBe([new("traceparent", "00-1"), new("reason", "550 no such user"), new("attempts", "6"), new("source", "notifications/0@7")]);
+        dead.Headers.ShouldBe(
+            [new("traceparent", "00-1"), new("reason", "550 no such user"), new("attempts", "6"), new("source", "notifications/0@7")]);
     }
 
     private static NotificationDecoder Decoder(string channel) =>
@@ -195,7 +197,8 @@ public sealed class DispatchTests
     private static Delivery Webhook() => Decoder("webhook").Decode(Record(
         RenderingTests.Notification() with { Channel = "webhook", Address = "https://hooks.example.org/x" }))!;
 
-    private static LogRecord Record(Notification? notification = null) => Record(PlanningWire.Encode(notification ?? RenderingTests.Notification()));
+    private static LogRecord Record(Notification? notification = null) =>
+        Record(PlanningWire.Encode(notification ?? RenderingTests.Notification()));
 
     private static LogRecord Record(byte[] value) => new()
     {

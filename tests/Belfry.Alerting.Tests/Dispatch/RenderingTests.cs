@@ -160,5 +160,6 @@ public sealed class RenderingTests
     }
 
     private string AckUrl() =>
-        _mails.Render(Notification()).Text.Split("\r\n").Single(line => line.StartsWith("Acknowledge: ", StringComparison.Ordinal))["Acknowledge: ".Length..];
+        _mails.Render(Notification()).Text.Split("\r\n").Single(
+            line => line.StartsWith("Acknowledge: ", StringComparison.Ordinal))["Acknowledge: ".Length..];
 }

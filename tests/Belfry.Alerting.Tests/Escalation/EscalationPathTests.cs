@@ -53,7 +53,8 @@ public sealed class EscalationPathTests
         EscalationPath.Repeats(new EscalationPolicy(default, "p", loops, [Level(7, Bob)]), run).ShouldBe(repeats);
 
     [Fact]
-    public void A_policy_without_levels_never_repeats() => EscalationPath.Repeats(new EscalationPolicy(default, "p", 9, []), 1).ShouldBeFalse();
+    public void A_policy_without_levels_never_repeats() =>
+        EscalationPath.Repeats(new EscalationPolicy(default, "p", 9, []), 1).ShouldBeFalse();
 
     private static EscalationTarget ToUser(UserId id) => new(TargetKind.User, id.Value);
 

@@ -68,7 +68,8 @@ public sealed class EventAcceptorTests
     [Fact]
     public void Only_the_last_50_are_kept_and_a_line_is_due_once_a_minute()
     {
-        long Add(int seconds) => _refused.Add(Inlet, new RefusedEvent(Now.AddSeconds(seconds), RefusalReason.Invalid, ["e"], null, $"{seconds}"));
+        long Add(int seconds) =>
+            _refused.Add(Inlet, new RefusedEvent(Now.AddSeconds(seconds), RefusalReason.Invalid, ["e"], null, $"{seconds}"));
         Add(0).ShouldBe(1);
         for (var second = 1; second < 60; second++) Add(second).ShouldBe(0);
         Add(60).ShouldBe(60);
@@ -88,11 +89,14 @@ public sealed class EventAcceptorTests
             return ValueTask.CompletedTask;
         }
 
-        public ValueTask DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel) => throw new NotSupportedException();
+        public ValueTask DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel) =>
+            throw new NotSupportedException();
         public ILogConsumer OpenConsumer(ConsumerGroup group) => throw new NotSupportedException();
         public ValueTask<IReadOnlyList<LogRecord>> ReadAsync(TopicPartition source, long fromOffset, int max, CancellationToken cancel) =>
             throw new NotSupportedException();
-        public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) => throw new NotSupportedException();
-        public ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) => throw new NotSupportedException();
+        public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
+            throw new NotSupportedException();
+        public ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
+            throw new NotSupportedException();
     }
 }

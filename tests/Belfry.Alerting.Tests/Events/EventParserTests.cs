@@ -107,7 +107,8 @@ public sealed class EventParserTests
     {
         var alert = Accepted($"{{\"routing_key\":\"{Key}\",\"event_action\":\"resolve\",\"dedup_key\":\"d\",\"payload\":{{\"severity\":\"odd\",\"summary\":[1]}}}}");
         (alert.Action, alert.Severity, alert.Summary).ShouldBe((EventAction.Resolve, null, ""));
-        Accepted($"{{\"routing_key\":\"{Key}\",\"event_action\":\"acknowledge\",\"dedup_key\":\"d\",\"payload\":\"x\"}}").Action.ShouldBe(EventAction.Acknowledge);
+        Accepted($"{{\"routing_key\":\"{Key}\",\"event_action\":\"acknowledge\",\"dedup_key\":\"d\",\"payload\":\"x\"}}").Action
+            .ShouldBe(EventAction.Acknowledge);
     }
 
     [Theory]
@@ -167,7 +168,8 @@ public sealed class EventParserTests
     [Fact]
     public void An_escaped_nul_becomes_the_replacement_character_everywhere()
     {
-        var alert = Accepted(Trigger("\"summary\":\"a\\u0000b\\\\u0000\",\"custom_details\":{\"k\\u0000\":\"\\u0000\"}", "\"dedup_key\":\"\\u0000\""));
+        var alert = Accepted(
+            Trigger("\"summary\":\"a\\u0000b\\\\u0000\",\"custom_details\":{\"k\\u0000\":\"\\u0000\"}", "\"dedup_key\":\"\\u0000\""));
         alert.Summary.ShouldBe("a\uFFFDb\\u0000");
         alert.DedupKey.ShouldBe("\uFFFD");
         alert.CustomDetails!.Value.GetProperty("k\uFFFD").GetString().ShouldBe("\uFFFD");
@@ -179,10 +181,14 @@ public sealed class EventParserTests
 
     public static TheoryData<byte[]> NoObjects => new()
     {
-        Array.Empty<byte>(), "null"u8.ToArray(), "[]"u8.ToArray(), "\"x\""u8.ToArray(), "{"u8.ToArray(), "{}{}"u8.ToArray(), "{} x"u8.ToArray(),
-        Encoding.Unicode.GetBytes(Trigger()), (byte[])[0xFF, 0xFE, .. Encoding.Unicode.GetBytes(Trigger())], (byte[])[.. "{\"a\":\""u8, 0xC3, .. "\"}"u8],
-        Encoding.UTF8.GetBytes("{\"x\":\"\\ud800\"}"), Encoding.UTF8.GetBytes("{\"x\":\"\\udc00\\ud800\"}"), Encoding.UTF8.GetBytes("{\"\\ud83dx\":1}"),
-        "{\"a\":\"\0\"}"u8.ToArray(), Encoding.UTF8.GetBytes("{\"a\":" + new string('[', 10_000)), "{\"a\":\"\\u00"u8.ToArray(), "{'a':1}"u8.ToArray(),
+        Array.Empty<byte>(), "null"u8.ToArray(), "[]"u8.ToArray(), "\"x\""u8.ToArray(), "{"u8.ToArray(), "{}{}"u8.ToArray(),
+        "{} x"u8.ToArray(),
+        Encoding.Unicode.GetBytes(Trigger()), (byte[])[0xFF, 0xFE, .. Encoding.Unicode.GetBytes(Trigger())],
+        (byte[])[.. "{\"a\":\""u8, 0xC3, .. "\"}"u8],
+        Encoding.UTF8.GetBytes("{\"x\":\"\\ud800\"}"), Encoding.UTF8.GetBytes("{\"x\":\"\\udc00\\ud800\"}"),
+        Encoding.UTF8.GetBytes("{\"\\ud83dx\":1}"),
+        "{\"a\":\"\0\"}"u8.ToArray(), Encoding.UTF8.GetBytes("{\"a\":" + new string('[', 10_000)), "{\"a\":\"\\u00"u8.ToArray(),
+        "{'a':1}"u8.ToArray(),
     };
 
     [Theory]
@@ -203,7 +209,9 @@ public sealed class EventParserTests
     [Fact]
     public void A_change_event_needs_a_key_and_a_summary_only()
     {
-        var change = Accepted($"{{\"routing_key\":\"{Key}\",\"payload\":{{\"summary\":\"Deployed\"}},\"event_action\":\"boom\",\"dedup_key\":[]}}", EventKind.Change);
+        var change = Accepted(
+            $"{{\"routing_key\":\"{Key}\",\"payload\":{{\"summary\":\"Deployed\"}},\"event_action\":\"boom\",\"dedup_key\":[]}}",
+            EventKind.Change);
         (change.Action, change.DedupKey, change.Severity, change.Summary).ShouldBe((EventAction.Change, "", null, "Deployed"));
         Errors("{}", EventKind.Change).ShouldBe(["'routing_key' is missing or blank", "'payload.summary' is missing or blank"]);
     }
@@ -229,7 +237,8 @@ public sealed class EventParserTests
         record.OrderingKey.ShouldBe(TheService.ToString());
         back.CustomDetails!.Value.GetRawText().ShouldBe("{\"a\":[1,null]}");
         back.Links.ShouldBe(alert.Links);
-        (back with { CustomDetails = null, Links = [], Images = [] }).ShouldBe(alert with { CustomDetails = null, Links = [], Images = [] });
+        (back with { CustomDetails = null, Links = [], Images = [] }).ShouldBe(
+            alert with { CustomDetails = null, Links = [], Images = [] });
         JsonDocument.Parse(record.Value).RootElement.GetProperty("service_id").GetString().ShouldBe(TheService.ToString());
     }
 }

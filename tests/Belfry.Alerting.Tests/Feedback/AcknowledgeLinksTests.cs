@@ -69,7 +69,8 @@ public sealed class AcknowledgeLinksTests
 
     [Fact]
     public void No_text_makes_the_check_throw() =>
-        Prop.ForAll(ArbMap.Default.ArbFor<string>().Filter(text => text is not null), text => _links.Verify(text, Start) is LinkCheck.Forged)
+        Prop.ForAll(
+            ArbMap.Default.ArbFor<string>().Filter(text => text is not null), text => _links.Verify(text, Start) is LinkCheck.Forged)
             .QuickCheckThrowOnFailure();
 
     [Fact]

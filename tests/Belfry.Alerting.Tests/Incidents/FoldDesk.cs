@@ -13,7 +13,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belfry.Alerting.Tests.Incidents;
 
-/// <summary>A fold of the only partition over a store in memory. The log is down unless a test says otherwise, so the outbox can be read.</summary>
+/// <summary>
+/// A fold of the only partition over a store in memory. The log is down unless a test says otherwise, so the outbox can be read.
+/// </summary>
 internal sealed class FoldDesk : IAsyncDisposable
 {
     private static readonly Lazy<SqliteMemoryOutboxStore> Template = new(Migrated);
@@ -59,7 +61,8 @@ internal sealed class FoldDesk : IAsyncDisposable
         var offset = _offsets[topic.Name] = _offsets.GetValueOrDefault(topic.Name, -1) + 1;
         return new LogRecord
         {
-            Source = new TopicPartition(topic.Name, 0), Offset = offset, AppendedAt = Time.GetUtcNow(), Key = IncidentDesk.ServiceId.ToString(), Value = value,
+            Source = new TopicPartition(topic.Name, 0), Offset = offset, AppendedAt = Time.GetUtcNow(),
+            Key = IncidentDesk.ServiceId.ToString(), Value = value,
         };
     }
 
@@ -70,7 +73,8 @@ internal sealed class FoldDesk : IAsyncDisposable
     public async Task<IReadOnlyList<OutgoingRecord>> OutboxAsync(TopicDeclaration topic) =>
         [.. (await Store.PendingAsync(IncidentFold.LaneOf(0), 10_000, default)).Select(message => message.Record).Where(record => record.Topic == topic.Name)];
 
-    public async Task<IReadOnlyList<NumberedIncident>> AllAsync() => (await Directory.ListAsync(new IncidentFilter(), 0, 250, default)).Items;
+    public async Task<IReadOnlyList<NumberedIncident>> AllAsync() =>
+        (await Directory.ListAsync(new IncidentFilter(), 0, 250, default)).Items;
 
     public async ValueTask DisposeAsync()
     {

@@ -77,7 +77,8 @@ public sealed class IncidentCommandTests
     {
         var acknowledged = _desk.Do(_desk.Trigger(), CommandKind.Acknowledge, Ann);
         var again = _desk.Fire(acknowledged, IncidentTimer.Unacknowledge);
-        _desk.Send(_desk.Command(again.Id, CommandKind.Acknowledge, Ann) with { Epoch = again.Epoch }).Status.ShouldBe(IncidentStatus.Acknowledged);
+        _desk.Send(_desk.Command(again.Id, CommandKind.Acknowledge, Ann) with { Epoch = again.Epoch }).Status
+            .ShouldBe(IncidentStatus.Acknowledged);
     }
 
     [Fact]
@@ -102,7 +103,8 @@ public sealed class IncidentCommandTests
     public void A_command_under_another_service_fails()
     {
         var incident = _desk.Trigger();
-        _desk.Send(_desk.Command(incident.Id, CommandKind.Resolve, Ann) with { ServiceId = new ServiceId(Named(21)) }).Status.ShouldBe(IncidentStatus.Triggered);
+        _desk.Send(_desk.Command(incident.Id, CommandKind.Resolve, Ann) with { ServiceId = new ServiceId(Named(21)) }).Status
+            .ShouldBe(IncidentStatus.Triggered);
         _desk.Last.States.Single().Progress.ShouldBe(EventProgress.Failed);
     }
 
@@ -160,7 +162,8 @@ public sealed class IncidentCommandTests
     public void Reassigning_to_users_that_do_not_exist_changes_nothing()
     {
         var incident = _desk.Trigger();
-        _desk.Send(_desk.Command(incident.Id, CommandKind.Reassign, Ann) with { AssignTo = [new UserId(Named(99))] }).ShouldBeSameAs(incident);
+        _desk.Send(
+            _desk.Command(incident.Id, CommandKind.Reassign, Ann) with { AssignTo = [new UserId(Named(99))] }).ShouldBeSameAs(incident);
         _desk.Said.ShouldBe(["ignored"]);
     }
 

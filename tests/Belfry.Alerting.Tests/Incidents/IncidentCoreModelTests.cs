@@ -11,7 +11,9 @@ public sealed class IncidentCoreModelTests
 {
     private enum Step { Trigger, AckEvent, ResolveEvent, Ack, Resolve, Snooze, Reassign, Escalate, Wait, Repeat }
 
-    /// <summary>The whole of the contract for the status of one dedup key with unlimited patience: who asked last, and what ran out.</summary>
+    /// <summary>
+    /// The whole of the contract for the status of one dedup key with unlimited patience: who asked last, and what ran out.
+    /// </summary>
     private static IncidentStatus? Model(IncidentStatus? status, Step step) => (status, step) switch
     {
         (null, Step.Trigger) => IncidentStatus.Triggered,
@@ -81,7 +83,8 @@ public sealed class IncidentCoreModelTests
             var open = Open(desk);
             var expected = open is null
                 ? []
-                : Enum.GetValues<IncidentTimer>().Select(timer => IncidentEdit.Deadline(open, timer)).Where(due => due is not null).Order().ToList();
+                : Enum.GetValues<IncidentTimer>().Select(
+                    timer => IncidentEdit.Deadline(open, timer)).Where(due => due is not null).Order().ToList();
             held.Values.Select(value => value.Due).Where(due => due is not null).Order().ShouldBe(expected);
         }
     });
@@ -123,7 +126,8 @@ public sealed class IncidentCoreModelTests
         .. desk.Turns.SelectMany(turn => turn.Timers).Select(timer => $"{timer.Id} {timer.Generation} {timer.Task?.DueAt}"),
     ];
 
-    private static Incident? Open(IncidentDesk desk) => desk.Turns.SelectMany(turn => turn.Changed).Select(incident => incident.Id).Distinct()
+    private static Incident? Open(IncidentDesk desk) =>
+        desk.Turns.SelectMany(turn => turn.Changed).Select(incident => incident.Id).Distinct()
         .Select(desk.Core.Find).SingleOrDefault(incident => incident is not null);
 
     private AlertEvent? _lastEvent;

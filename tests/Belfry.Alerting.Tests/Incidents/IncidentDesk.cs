@@ -7,7 +7,9 @@ using Belfry.Alerting.Planning;
 
 namespace Belfry.Alerting.Tests.Incidents;
 
-/// <summary>A core with a clock and a catalog: one service, ann at level 1 (30 min), bob at level 2 (10 min), one loop more; eve administers.</summary>
+/// <summary>
+/// A core with a clock and a catalog: one service, ann at level 1 (30 min), bob at level 2 (10 min), one loop more; eve administers.
+/// </summary>
 internal sealed class IncidentDesk
 {
     public static readonly UserId Ann = new(Named(1)), Bob = new(Named(2)), Cat = new(Named(3)), Eve = new(Named(9));
@@ -27,7 +29,8 @@ internal sealed class IncidentDesk
 
     public static CatalogSnapshot CatalogOf(
         UrgencyRule urgency = UrgencyRule.BySeverity, int loops = 1, int? ackTimeout = 1800, int? autoResolve = 14400,
-        IReadOnlyList<EscalationLevel>? levels = null, IReadOnlyList<OnCallSchedule>? schedules = null, string policyName = "primary") => new(
+        IReadOnlyList<EscalationLevel>? levels = null, IReadOnlyList<OnCallSchedule>? schedules = null,
+        string policyName = "primary") => new(
             1, [new Service(ServiceId, "api", "", PolicyId, urgency, ackTimeout, autoResolve)], [],
             [new EscalationPolicy(PolicyId, policyName, loops, levels ?? [Level(30, Ann), Level(10, Bob)])], schedules ?? [],
             [Person(Ann, "ann"), Person(Bob, "bob"), Person(Cat, "cat"), Person(Eve, "eve", UserRole.Administrator)]);
@@ -35,9 +38,11 @@ internal sealed class IncidentDesk
     public static EscalationLevel Level(int minutes, params UserId[] users) =>
         new(minutes, [.. users.Select(user => new EscalationTarget(TargetKind.User, user.Value))]);
 
-    public static User Person(UserId id, string name, UserRole role = UserRole.Responder) => new(id, name, $"{name}@example.org", "UTC", role);
+    public static User Person(UserId id, string name, UserRole role = UserRole.Responder) =>
+        new(id, name, $"{name}@example.org", "UTC", role);
 
-    public AlertEvent Event(EventAction action, string key = "disk", Severity? severity = Severity.Critical, IntegrationId? inlet = null) => new()
+    public AlertEvent Event(EventAction action, string key = "disk", Severity? severity = Severity.Critical, IntegrationId? inlet = null) =>
+        new()
     {
         Id = new EventId(Named(1000 + ++_ids)), ServiceId = ServiceId, IntegrationId = inlet ?? Inlet, Action = action,
         DedupKey = action == EventAction.Change ? "" : key, ReceivedAt = Now, Summary = "disk full", Source = "db1", Severity = severity,
@@ -54,7 +59,8 @@ internal sealed class IncidentDesk
 
     public IncidentCommand Command(IncidentId id, CommandKind kind, UserId? actor = null) => new()
     {
-        Id = new EventId(Named(1000 + ++_ids)), ServiceId = ServiceId, IncidentId = id, Kind = kind, At = Now, ActorId = actor, Channel = "website",
+        Id = new EventId(Named(1000 + ++_ids)), ServiceId = ServiceId, IncidentId = id, Kind = kind, At = Now, ActorId = actor,
+        Channel = "website",
     };
 
     /// <summary>The incident after the command, changed or not.</summary>
@@ -70,7 +76,8 @@ internal sealed class IncidentDesk
     {
         var at = firedFor ?? IncidentEdit.Deadline(incident, timer) ?? throw new InvalidOperationException($"No {timer} timer is set.");
         if (at > Now) Now = at;
-        return Send(Command(incident.Id, CommandKind.TimerFired) with { Timer = timer, Epoch = incident.Epoch, At = at, Channel = "timeout" });
+        return Send(
+            Command(incident.Id, CommandKind.TimerFired) with { Timer = timer, Epoch = incident.Epoch, At = at, Channel = "timeout" });
     }
 
     public IReadOnlyList<Assignment> Active => [.. Last.Assignments.Where(assignment => assignment.Active)];

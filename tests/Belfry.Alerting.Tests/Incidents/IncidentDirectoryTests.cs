@@ -15,7 +15,8 @@ public sealed class IncidentDirectoryTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _fold = await _desk.TakeOverAsync();
-        await _fold.FoldAsync([_desk.Record(_desk.Trigger("a")), _desk.Record(_desk.Trigger("b")), _desk.Record(_desk.Trigger("c", Severity.Info))], default);
+        await _fold.FoldAsync(
+            [_desk.Record(_desk.Trigger("a")), _desk.Record(_desk.Trigger("b")), _desk.Record(_desk.Trigger("c", Severity.Info))], default);
         _incidents = [.. (await _desk.AllAsync()).Reverse().Select(row => row.Incident)];
         await SendAsync(_desk.Desk.Command(_incidents[1].Id, CommandKind.Acknowledge, Bob));
     }
@@ -55,11 +56,13 @@ public sealed class IncidentDirectoryTests : IAsyncLifetime
     public async Task It_finds_by_number() => (await _desk.Directory.FindByNumberAsync(2, default))!.Incident.Id.ShouldBe(_incidents[1].Id);
 
     [Fact]
-    public async Task It_knows_nothing_of_an_unknown_id() => (await _desk.Directory.FindAsync(new IncidentId(Named(5)), default)).ShouldBeNull();
+    public async Task It_knows_nothing_of_an_unknown_id() =>
+        (await _desk.Directory.FindAsync(new IncidentId(Named(5)), default)).ShouldBeNull();
 
     [Fact]
     public async Task A_list_of_more_than_the_limit_is_refused() =>
-        await Should.ThrowAsync<ArgumentOutOfRangeException>(async () => await _desk.Directory.ListAsync(new IncidentFilter(), 0, 251, default));
+        await Should.ThrowAsync<ArgumentOutOfRangeException>(
+            async () => await _desk.Directory.ListAsync(new IncidentFilter(), 0, 251, default));
 
     [Fact]
     public async Task Before_a_send_it_says_whether_the_user_is_still_wanted()

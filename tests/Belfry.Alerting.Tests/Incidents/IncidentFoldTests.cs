@@ -74,9 +74,11 @@ public sealed class IncidentFoldTests : IAsyncLifetime
         await fold.FoldAsync([_desk.Record(_desk.Trigger("a")), _desk.Record(_desk.Trigger("b"))], default);
         var (number, incident) = (await _desk.AllAsync())[1];
         var next = await _desk.TakeOverAsync();
-        await next.FoldAsync([_desk.Record(_desk.Desk.Command(incident.Id, CommandKind.Acknowledge, Bob)), _desk.Record(_desk.Trigger("c"))], default);
+        await next.FoldAsync(
+            [_desk.Record(_desk.Desk.Command(incident.Id, CommandKind.Acknowledge, Bob)), _desk.Record(_desk.Trigger("c"))], default);
         var acknowledged = (await _desk.Directory.FindAsync(incident.Id, default))!;
-        (acknowledged.Number, acknowledged.Incident.Status, acknowledged.Incident.AcknowledgedBy).ShouldBe((number, IncidentStatus.Acknowledged, Bob));
+        (acknowledged.Number, acknowledged.Incident.Status, acknowledged.Incident.AcknowledgedBy).ShouldBe(
+            (number, IncidentStatus.Acknowledged, Bob));
         (await _desk.AllAsync())[0].Number.ShouldBe(3);
     }
 
@@ -86,7 +88,8 @@ public sealed class IncidentFoldTests : IAsyncLifetime
         var former = await _desk.TakeOverAsync();
         await _desk.TakeOverAsync();
         await Should.ThrowAsync<OwnershipLostException>(async () => await former.FoldAsync([_desk.Record(_desk.Trigger())], default));
-        await Should.ThrowAsync<OwnershipLostException>(async () => await former.RejectAsync(_desk.Raw(_desk.Topics.IncomingEvents, "x"), "why", default));
+        await Should.ThrowAsync<OwnershipLostException>(
+            async () => await former.RejectAsync(_desk.Raw(_desk.Topics.IncomingEvents, "x"), "why", default));
         (await _desk.AllAsync()).ShouldBeEmpty();
         (await _desk.OutboxAsync(_desk.Topics.FailedEvents)).ShouldBeEmpty();
     }
@@ -113,7 +116,8 @@ public sealed class IncidentFoldTests : IAsyncLifetime
     public async Task A_poison_record_is_put_aside_with_its_bytes_and_its_neighbours_go_on(string text)
     {
         var fold = await _desk.TakeOverAsync();
-        await fold.FoldAsync([_desk.Record(_desk.Trigger("a")), _desk.Raw(_desk.Topics.IncomingEvents, text), _desk.Record(_desk.Trigger("b"))], default);
+        await fold.FoldAsync(
+            [_desk.Record(_desk.Trigger("a")), _desk.Raw(_desk.Topics.IncomingEvents, text), _desk.Record(_desk.Trigger("b"))], default);
         (await _desk.AllAsync()).Count.ShouldBe(2);
         var dead = (await _desk.OutboxAsync(_desk.Topics.FailedEvents)).ShouldHaveSingleItem();
         Encoding.UTF8.GetString(dead.Value.Span).ShouldBe(text);
@@ -149,7 +153,8 @@ public sealed class IncidentFoldTests : IAsyncLifetime
     {
         var fold = await _desk.TakeOverAsync();
         await fold.RejectAsync(_desk.Record(_desk.Trigger()), "it always throws", default);
-        (await _desk.OutboxAsync(_desk.Topics.FailedEvents)).Single().Headers.ShouldContain(new KeyValuePair<string, string>("reason", "it always throws"));
+        (await _desk.OutboxAsync(_desk.Topics.FailedEvents)).Single().Headers.ShouldContain(
+            new KeyValuePair<string, string>("reason", "it always throws"));
         await _desk.TakeOverAsync();
         _desk.Positions.Values.ShouldBe([1]);
     }
@@ -208,5 +213,6 @@ public sealed class IncidentFoldTests : IAsyncLifetime
         (await waiting.WaitAsync(TimeSpan.FromSeconds(20))).ShouldBe(1);
     }
 
-    private static string Serialized(Incident incident) => System.Text.Json.JsonSerializer.Serialize(incident, IncidentJson.Default.Incident);
+    private static string Serialized(Incident incident) =>
+        System.Text.Json.JsonSerializer.Serialize(incident, IncidentJson.Default.Incident);
 }

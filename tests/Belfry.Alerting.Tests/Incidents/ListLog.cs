@@ -52,7 +52,8 @@ internal sealed class ListLog(params TopicDeclaration[] topics) : IPartitionedLo
     public ValueTask<IReadOnlyList<LogRecord>> ReadAsync(TopicPartition source, long fromOffset, int max, CancellationToken cancel)
     {
         lock (_gate)
-            return ValueTask.FromResult<IReadOnlyList<LogRecord>>([.. _records.GetValueOrDefault(source, []).Where(r => r.Offset >= fromOffset).Take(max)]);
+            return ValueTask.FromResult<IReadOnlyList<LogRecord>>(
+                [.. _records.GetValueOrDefault(source, []).Where(r => r.Offset >= fromOffset).Take(max)]);
     }
 
     public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel)
@@ -64,5 +65,6 @@ internal sealed class ListLog(params TopicDeclaration[] topics) : IPartitionedLo
 
     public ILogConsumer OpenConsumer(ConsumerGroup group) => throw new NotSupportedException("A list log has no groups.");
 
-    public ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) => ValueTask.FromResult<long?>(null);
+    public ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
+        ValueTask.FromResult<long?>(null);
 }

@@ -26,7 +26,8 @@ public sealed class OnCallRotaPropertyTests
         from advance in Gen.Elements(TurnAdvance.Elapsed, TurnAdvance.Covered)
         let start = new DateTime(2026, 1, 1).AddHours(startHours)
         select new ScheduleLayer(
-            "layer", [.. users.Select(n => n == 0 ? (UserId?)null : Person(n))], start, ends ? start.AddDays(20) : null, start.AddHours(virtualHours), turn,
+            "layer", [.. users.Select(n => n == 0 ? (UserId?)null : Person(n))], start, ends ? start.AddDays(20) : null,
+            start.AddHours(virtualHours), turn,
             restricted switch { 0 or 1 => [], 2 => [Daily(hour, length)], _ => Weekdays(hour, length) }, advance);
 
     private static Gen<Case> Cases =>
@@ -35,7 +36,8 @@ public sealed class OnCallRotaPropertyTests
         from layers in LayerGen.ListOf(count)
         from overrides in (from day in Gen.Choose(0, 360) from hours in Gen.Choose(1, 100) from who in Gen.Choose(1, 3)
                            select new ScheduleOverride(
-                               new Guid(day, 0, 0, new byte[8]), Person(who), Utc(2026, 1, 1).AddDays(day), Utc(2026, 1, 1).AddDays(day).AddHours(hours))).ListOf(2)
+                               new Guid(day, 0, 0, new byte[8]), Person(who), Utc(2026, 1, 1).AddDays(day),
+                               Utc(2026, 1, 1).AddDays(day).AddHours(hours))).ListOf(2)
         from offset in Gen.Choose(0, 24 * 365)
         from length in Gen.Choose(1, 24 * 5)
         select new Case(new OnCallSchedule(default, "rota", zone, [.. layers], [.. overrides]), Utc(2026, 1, 1).AddHours(offset), length);
@@ -82,7 +84,8 @@ public sealed class OnCallRotaPropertyTests
         var (from, to) = (test.From, test.From.AddHours(test.Hours));
         var middle = from.AddMinutes(test.Hours * 23);
         var whole = OnCallRota.Shifts(test.Schedule, from, to).Final;
-        List<Shift> parts = [.. OnCallRota.Shifts(test.Schedule, from, middle).Final, .. OnCallRota.Shifts(test.Schedule, middle, to).Final];
+        List<Shift> parts =
+            [.. OnCallRota.Shifts(test.Schedule, from, middle).Final, .. OnCallRota.Shifts(test.Schedule, middle, to).Final];
         for (var i = parts.Count - 1; i > 0; i--)
             if (parts[i].UserId == parts[i - 1].UserId && parts[i].OverrideId == parts[i - 1].OverrideId)
             {
@@ -108,7 +111,8 @@ public sealed class OnCallRotaPropertyTests
     {
         var edited = test.Schedule with { Layers = [.. test.Schedule.Layers, Layer(Day, new(2027, 6, 1), Ann)] };
         for (var hour = 0; hour < test.Hours; hour++)
-            OnCallRota.WhoIsOnCall(edited, test.From.AddHours(hour)).ShouldBe(OnCallRota.WhoIsOnCall(test.Schedule, test.From.AddHours(hour)));
+            OnCallRota.WhoIsOnCall(edited, test.From.AddHours(hour)).ShouldBe(
+                OnCallRota.WhoIsOnCall(test.Schedule, test.From.AddHours(hour)));
     });
 
     /// <summary>Every zone of the tz database over two years: a daily rotation hands over once a local day and never has a gap.</summary>

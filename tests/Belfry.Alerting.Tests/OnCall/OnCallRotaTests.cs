@@ -29,7 +29,8 @@ public sealed class OnCallRotaTests
     [Fact]
     public void The_last_active_layer_wins()
     {
-        var schedule = Schedule("UTC", Layer(Day, new(2026, 1, 1), Ann), Layer(Day, new(2026, 1, 1), Bob) with { Restrictions = [Daily(9, 8)] });
+        var schedule = Schedule(
+            "UTC", Layer(Day, new(2026, 1, 1), Ann), Layer(Day, new(2026, 1, 1), Bob) with { Restrictions = [Daily(9, 8)] });
         OnCallRota.WhoIsOnCall(schedule, Utc(2026, 1, 1, 8)).ShouldBe(Ann);
         OnCallRota.WhoIsOnCall(schedule, Utc(2026, 1, 1, 9)).ShouldBe(Bob);
         OnCallRota.WhoIsOnCall(schedule, Utc(2026, 1, 1, 17)).ShouldBe(Ann);
@@ -67,7 +68,8 @@ public sealed class OnCallRotaTests
         {
             Overrides = [Over(Bob, Utc(2026, 1, 2), Utc(2026, 1, 5)), Over(Cat, Utc(2026, 1, 3), Utc(2026, 1, 4))],
         };
-        OnCallRota.Shifts(schedule, Utc(2026, 1, 1), Utc(2026, 1, 7)).Final.Select(shift => shift.UserId).ShouldBe([Ann, Bob, Cat, Bob, Ann]);
+        OnCallRota.Shifts(
+            schedule, Utc(2026, 1, 1), Utc(2026, 1, 7)).Final.Select(shift => shift.UserId).ShouldBe([Ann, Bob, Cat, Bob, Ann]);
     }
 
     [Fact]
@@ -84,15 +86,18 @@ public sealed class OnCallRotaTests
     [Fact]
     public void An_override_shorter_than_a_shift_splits_it()
     {
-        var schedule = Schedule("UTC", Layer(Week, new(2026, 1, 5), Ann, Bob)) with { Overrides = [Over(Cat, Utc(2026, 1, 6), Utc(2026, 1, 7))] };
+        var schedule = Schedule(
+            "UTC", Layer(Week, new(2026, 1, 5), Ann, Bob)) with { Overrides = [Over(Cat, Utc(2026, 1, 6), Utc(2026, 1, 7))] };
         OnCallRota.Shifts(schedule, Utc(2026, 1, 5), Utc(2026, 1, 12)).Final.Select(shift => shift.UserId).ShouldBe([Ann, Cat, Ann]);
     }
 
     [Fact]
     public void An_override_ending_at_a_handoff_leaves_the_next_turn_whole()
     {
-        var schedule = Schedule("UTC", Layer(Day, new(2026, 1, 1), Ann, Bob)) with { Overrides = [Over(Cat, Utc(2026, 1, 1, 12), Utc(2026, 1, 2))] };
-        OnCallRota.Shifts(schedule, Utc(2026, 1, 1), Utc(2026, 1, 3)).Final.Last().ShouldBe(new Shift(Bob, Utc(2026, 1, 2), Utc(2026, 1, 3)));
+        var schedule = Schedule(
+            "UTC", Layer(Day, new(2026, 1, 1), Ann, Bob)) with { Overrides = [Over(Cat, Utc(2026, 1, 1, 12), Utc(2026, 1, 2))] };
+        OnCallRota.Shifts(schedule, Utc(2026, 1, 1), Utc(2026, 1, 3)).Final.Last().ShouldBe(
+            new Shift(Bob, Utc(2026, 1, 2), Utc(2026, 1, 3)));
     }
 
     [Fact]
@@ -105,7 +110,8 @@ public sealed class OnCallRotaTests
     [Theory]
     [InlineData(2026, 3, 23, 167, 7)]
     [InlineData(2026, 10, 19, 169, 8)]
-    public void A_weekly_handoff_stays_at_nine_and_its_week_has_an_hour_less_or_more(int year, int month, int day, int hours, int endHourUtc)
+    public void A_weekly_handoff_stays_at_nine_and_its_week_has_an_hour_less_or_more(
+        int year, int month, int day, int hours, int endHourUtc)
     {
         var schedule = Schedule("Europe/Berlin", Layer(Week, new(2026, 1, 5, 9, 0, 0), Ann, Bob));
         var from = new DateTimeOffset(year, month, day, 12, 0, 0, TimeSpan.Zero);
@@ -232,7 +238,8 @@ public sealed class OnCallRotaTests
 
     [Fact]
     public void Coverage_is_the_share_of_the_window_with_somebody() =>
-        OnCallRota.Shifts(Schedule("UTC", Layer(Day, new(2026, 1, 1), Ann) with { Restrictions = [Daily(0, 6)] }), Utc(2026, 1, 1), Utc(2026, 1, 3))
+        OnCallRota.Shifts(
+            Schedule("UTC", Layer(Day, new(2026, 1, 1), Ann) with { Restrictions = [Daily(0, 6)] }), Utc(2026, 1, 1), Utc(2026, 1, 3))
             .Coverage.ShouldBe(0.25);
 
     [Fact]

@@ -15,9 +15,11 @@ internal static class Rotas
     public static ScheduleLayer Layer(int turnSeconds, DateTime start, params UserId?[] users) =>
         new("layer", users, start, null, start, turnSeconds, []);
 
-    public static DateTimeOffset Utc(int year, int month, int day, int hour = 0, int minute = 0) => new(year, month, day, hour, minute, 0, TimeSpan.Zero);
+    public static DateTimeOffset Utc(int year, int month, int day, int hour = 0, int minute = 0) =>
+        new(year, month, day, hour, minute, 0, TimeSpan.Zero);
 
-    public static ScheduleOverride Over(UserId user, DateTimeOffset start, DateTimeOffset end) => new(new Guid(start.Day, 1, 1, new byte[8]), user, start, end);
+    public static ScheduleOverride Over(UserId user, DateTimeOffset start, DateTimeOffset end) =>
+        new(new Guid(start.Day, 1, 1, new byte[8]), user, start, end);
 
     public static LayerRestriction Daily(int hour, int hours) => new(null, new TimeOnly(hour, 0), hours * Hour);
 

@@ -26,7 +26,8 @@ public sealed class PeopleStoreTests : IDisposable
     [Fact]
     public async Task All_faults_of_a_user_are_told_at_once()
     {
-        var result = await _belfry.People.CreateUserAsync(new UserDraft("", "nobody", "Mars/Base", (UserRole)9), Configuration.Root, _belfry.Now, default);
+        var result = await _belfry.People.CreateUserAsync(
+            new UserDraft("", "nobody", "Mars/Base", (UserRole)9), Configuration.Root, _belfry.Now, default);
         result.Faults().Count.ShouldBe(4);
         (await _belfry.People.ListUsersAsync(0, 10, default)).Total.ShouldBe(0);
     }
@@ -42,7 +43,8 @@ public sealed class PeopleStoreTests : IDisposable
     [InlineData("ada\0@example.org")]
     public async Task An_address_that_is_more_or_less_than_one_mailbox_is_refused(string email)
     {
-        var result = await _belfry.People.CreateUserAsync(new UserDraft("Ada", email, "UTC", UserRole.Observer), Configuration.Root, _belfry.Now, default);
+        var result = await _belfry.People.CreateUserAsync(
+            new UserDraft("Ada", email, "UTC", UserRole.Observer), Configuration.Root, _belfry.Now, default);
         result.Faults().ShouldHaveSingleItem().ShouldStartWith("Email is no mail address");
     }
 
@@ -79,7 +81,8 @@ public sealed class PeopleStoreTests : IDisposable
     public async Task The_last_administrator_can_neither_leave_nor_step_down()
     {
         var root = await _belfry.UserAsync("root", UserRole.Administrator);
-        (await _belfry.People.DeleteUserAsync(root.Id, Configuration.Root, _belfry.Now, default)).Faults().Single().ShouldContain("last administrator");
+        (await _belfry.People.DeleteUserAsync(root.Id, Configuration.Root, _belfry.Now, default)).Faults().Single()
+            .ShouldContain("last administrator");
         (await _belfry.People.UpdateUserAsync(
             root.Id, new UserDraft("root", "root@example.org", "UTC", UserRole.Observer), Configuration.Root, _belfry.Now, default))
             .Faults().Single().ShouldContain("last administrator");
@@ -127,7 +130,8 @@ public sealed class PeopleStoreTests : IDisposable
         await _belfry.People.DeleteContactMethodAsync(ada.Id, hook.Method.Id, Configuration.Root, _belfry.Now, default);
 
         var published = (await _belfry.PublishedAsync()).Select(record => PlanningWire.DecodeContactRules(record.Value)).ToList();
-        published.Select(rules => (rules.Methods.Count, rules.Rules.Count)).ShouldBe([(1, 2), (2, 2), (2, 3), (2, 3), (2, 3), (2, 2), (1, 2)]);
+        published.Select(rules => (rules.Methods.Count, rules.Rules.Count)).ShouldBe(
+            [(1, 2), (2, 2), (2, 3), (2, 3), (2, 3), (2, 2), (1, 2)]);
         published[3].Rules.Single(r => r.Id == rule.Id).StartDelayMinutes.ShouldBe(7);
         published[4].Methods.Single(m => m.Id == hook.Method.Id).Enabled.ShouldBeFalse();
         published.ShouldAllBe(rules => rules.UserId == ada.Id);
@@ -139,7 +143,8 @@ public sealed class PeopleStoreTests : IDisposable
         var ada = await _belfry.UserAsync("ada");
         var before = (await _belfry.PublishedAsync()).Count;
         (await _belfry.People.AddContactMethodAsync(
-            ada.Id, new ContactMethodDraft(ContactMethodType.Webhook, "", "ftp://x"), Configuration.Root, _belfry.Now, default)).Faults().Count.ShouldBe(2);
+            ada.Id, new ContactMethodDraft(ContactMethodType.Webhook, "", "ftp://x"), Configuration.Root, _belfry.Now,
+            default)).Faults().Count.ShouldBe(2);
         (await _belfry.PublishedAsync()).Count.ShouldBe(before);
         (await _belfry.Audit.ListAsync(0, 100, default)).Total.ShouldBe(4);
     }
@@ -155,7 +160,8 @@ public sealed class PeopleStoreTests : IDisposable
 
         foreach (var record in await _belfry.PublishedAsync())
             System.Text.Encoding.UTF8.GetString(record.Value.Span).ShouldNotContain(hook.Secret);
-        foreach (var entry in (await _belfry.Audit.ListAsync(0, 100, default)).Items) $"{entry.Before}{entry.After}".ShouldNotContain(hook.Secret);
+        foreach (var entry in (await _belfry.Audit.ListAsync(0, 100, default)).Items)
+            $"{entry.Before}{entry.After}".ShouldNotContain(hook.Secret);
     }
 
     [Fact]
@@ -163,7 +169,8 @@ public sealed class PeopleStoreTests : IDisposable
     {
         var ada = await _belfry.UserAsync("ada");
         var added = (await _belfry.People.AddContactMethodAsync(
-            ada.Id, new ContactMethodDraft(ContactMethodType.Email, "Private", "ada@home.example"), Configuration.Root, _belfry.Now, default)).Value();
+            ada.Id, new ContactMethodDraft(ContactMethodType.Email, "Private", "ada@home.example"), Configuration.Root, _belfry.Now,
+            default)).Value();
         added.Secret.ShouldBeNull();
         (await _belfry.People.SecretOfAsync(added.Method.Id, default)).ShouldBeNull();
     }
@@ -202,10 +209,12 @@ public sealed class PeopleStoreTests : IDisposable
         (await _belfry.People.DeleteRuleAsync(bob.Id, rule.Id, Configuration.Root, _belfry.Now, default))
             .ShouldBeOfType<ChangeResult<NotificationRule>.Missing>();
         (await _belfry.People.UpdateContactMethodAsync(
-            bob.Id, method.Id, new ContactMethodDraft(ContactMethodType.Email, "x", "x@example.org"), Configuration.Root, _belfry.Now, default))
+            bob.Id, method.Id, new ContactMethodDraft(ContactMethodType.Email, "x", "x@example.org"), Configuration.Root, _belfry.Now,
+            default))
             .ShouldBeOfType<ChangeResult<ContactMethod>.Missing>();
         (await _belfry.People.AddRuleAsync(
-            bob.Id, new NotificationRuleDraft(Urgency.High, 0, method.Id), Configuration.Root, _belfry.Now, default)).Faults().Count.ShouldBe(1);
+            bob.Id, new NotificationRuleDraft(Urgency.High, 0, method.Id), Configuration.Root, _belfry.Now,
+            default)).Faults().Count.ShouldBe(1);
         (await _belfry.People.ContactRulesOfAsync(ada.Id, default))!.Rules.Count.ShouldBe(2);
     }
 
@@ -221,5 +230,6 @@ public sealed class PeopleStoreTests : IDisposable
     }
 
     private async Task<NewContactMethod> AddHookAsync(UserId user) => (await _belfry.People.AddContactMethodAsync(
-        user, new ContactMethodDraft(ContactMethodType.Webhook, "Hook", "https://hooks.example.org/x"), Configuration.Root, _belfry.Now, default)).Value();
+        user, new ContactMethodDraft(ContactMethodType.Webhook, "Hook", "https://hooks.example.org/x"), Configuration.Root, _belfry.Now,
+        default)).Value();
 }

@@ -2,7 +2,9 @@ using Belfry.Log;
 
 namespace Belfry.Alerting.Tests.Planning;
 
-/// <summary>A log of one partition a topic, for folds that are called by the test itself: append, read, committed offsets, and faults on demand.</summary>
+/// <summary>
+/// A log of one partition a topic, for folds that are called by the test itself: append, read, committed offsets, and faults on demand.
+/// </summary>
 internal sealed class MemoryLog : IPartitionedLog
 {
     private readonly Dictionary<TopicPartition, List<LogRecord>> _records = [];
@@ -30,7 +32,8 @@ internal sealed class MemoryLog : IPartitionedLog
             var source = new TopicPartition(record.Topic, 0);
             Partition(source).Add(new LogRecord
             {
-                Source = source, Offset = Partition(source).Count, AppendedAt = Now, Key = record.Key ?? record.OrderingKey, Value = record.Value,
+                Source = source, Offset = Partition(source).Count, AppendedAt = Now, Key = record.Key ?? record.OrderingKey,
+                Value = record.Value,
                 Headers = record.Headers,
             });
         }

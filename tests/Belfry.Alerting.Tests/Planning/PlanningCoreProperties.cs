@@ -46,7 +46,8 @@ public sealed class PlanningCoreProperties
     {
         var (once, twice) = (new PlanningCore(), new PlanningCore());
         var single = inputs.SelectMany(input => once.Step(input, Start)).Ids().ToHashSet();
-        var repeated = inputs.SelectMany(input => (PlanningEffect[])[.. twice.Step(input, Start), .. twice.Step(input, Start)]).Ids().ToHashSet();
+        var repeated = inputs.SelectMany(
+            input => (PlanningEffect[])[.. twice.Step(input, Start), .. twice.Step(input, Start)]).Ids().ToHashSet();
         repeated.ShouldBe(single, ignoreOrder: true);
     });
 
@@ -113,8 +114,10 @@ public sealed class PlanningCoreProperties
             var incident = rest % 2 == 0 ? Fire : Flood;
             inputs.Add(kind switch
             {
-                0 or 1 => new PlanningInput.Assigned(Assignment(++epoch, incident: incident, urgency: rest % 3 == 0 ? Urgency.Low : Urgency.High)),
-                2 => new PlanningInput.Assigned(Assignment(rest % 3 == 0 ? Math.Max(1, epoch) : ++epoch, active: false, incident: incident)),
+                0 or 1 => new PlanningInput.Assigned(
+                    Assignment(++epoch, incident: incident, urgency: rest % 3 == 0 ? Urgency.Low : Urgency.High)),
+                2 =>
+                    new PlanningInput.Assigned(Assignment(rest % 3 == 0 ? Math.Max(1, epoch) : ++epoch, active: false, incident: incident)),
                 3 or 4 => new PlanningInput.RulesChanged(Ada, RulesOf(rest)),
                 7 when stale && inputs.Count > 0 => inputs[rest % inputs.Count],
                 _ => new PlanningInput.TimerFired(TimerFeedback(rest % 4, Math.Max(1, epoch - rest % 3), incident: incident)),

@@ -269,7 +269,8 @@ public sealed class PlanningCoreTests
     {
         _scene.Rules(Contact([Hook with { Enabled = false }, Mail], Rule(1, Hook)));
         var effects = _scene.Assign();
-        effects.Skips().ShouldBe(["the rule's contact method is disabled", "no contact method of the user's rules for high urgency is usable"]);
+        effects.Skips().ShouldBe(
+            ["the rule's contact method is disabled", "no contact method of the user's rules for high urgency is usable"]);
         effects.Notifications().Single().Channel.ShouldBe("email");
     }
 

@@ -22,7 +22,8 @@ public sealed class PlanningFoldTests
         await PutAsync(Rules(Contact([Mail], Rule(1, Mail), Rule(2, Mail, delay: 5))), Assigned(Assignment()));
         await fold.FoldAsync(All(), default);
 
-        PlanningWire.DecodeNotification(_log.Of(_topics.Notifications.Name).ShouldHaveSingleItem().Value).Address.ShouldBe("ada@example.org");
+        PlanningWire.DecodeNotification(
+            _log.Of(_topics.Notifications.Name).ShouldHaveSingleItem().Value).Address.ShouldBe("ada@example.org");
         _log.Of(_topics.Notifications.Name)[0].Key.ShouldBe(Ada.ToString());
         TaskRecords.Decode(_log.Of(_topics.ScheduledTasks.Name).ShouldHaveSingleItem().Value.Span)
             .ShouldBeOfType<TaskDecoding.Decoded>().Change.ShouldBeOfType<TaskChange.Schedule>().Task.DueAt.ShouldBe(Start.AddMinutes(5));
@@ -153,7 +154,8 @@ public sealed class PlanningFoldTests
 
         var records = _log.Of(_topics.PlanningFeedback.Name);
         var feedback = PlanningWire.DecodeFeedback(records[0].Value);
-        (feedback.UserId, feedback.IncidentId, feedback.Epoch, feedback.RuleId, feedback.At).ShouldBe((Ada, Fire, 3L, RuleId(1), timer.DueAt));
+        (feedback.UserId, feedback.IncidentId, feedback.Epoch, feedback.RuleId, feedback.At).ShouldBe(
+            (Ada, Fire, 3L, RuleId(1), timer.DueAt));
         records[0].Key.ShouldBe(Ada.ToString());
         PlanningWire.DecodeFeedback(records[1].Value).Id.ShouldBe(feedback.Id);
     }

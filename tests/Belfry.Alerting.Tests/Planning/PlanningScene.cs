@@ -16,7 +16,8 @@ internal sealed class PlanningScene(int endedMax = PlanningCore.EndedMaxDefault)
     public static readonly IncidentId Flood = new(Guid.Parse("01900000000070008000000000000002"));
     public static readonly ServiceId Billing = new(Guid.Parse("01900000000070008000000000000003"));
     public static readonly ContactMethod Mail = new(MethodId(1), Ada, ContactMethodType.Email, "Mail", "ada@example.org", true);
-    public static readonly ContactMethod Hook = new(MethodId(2), Ada, ContactMethodType.Webhook, "Hook", "https://hooks.example.org/x", true);
+    public static readonly ContactMethod Hook = new(
+        MethodId(2), Ada, ContactMethodType.Webhook, "Hook", "https://hooks.example.org/x", true);
 
     public PlanningCore Core { get; } = new(endedMax);
     public DateTimeOffset Now { get; set; } = Start.AddSeconds(1);
@@ -32,10 +33,13 @@ internal sealed class PlanningScene(int endedMax = PlanningCore.EndedMaxDefault)
         new() { UserId = methods.Count > 0 ? methods[0].UserId : Ada, Methods = methods, Rules = rules };
 
     public static Assignment Assignment(
-        long epoch = 1, bool active = true, IncidentId? incident = null, UserId? user = null, Urgency urgency = Urgency.High, string? endedBy = null) => new()
+        long epoch = 1, bool active = true, IncidentId? incident = null, UserId? user = null, Urgency urgency = Urgency.High,
+        string? endedBy = null) => new()
         {
-            UserId = user ?? Ada, IncidentId = incident ?? Fire, ServiceId = Billing, Epoch = epoch, Active = active, Urgency = urgency, Level = 1,
-            AssignedAt = Start.AddMinutes(epoch - 1), EndedBy = active ? null : endedBy ?? "acknowledged", Title = "Disk full", ServiceName = "Billing",
+            UserId = user ?? Ada, IncidentId = incident ?? Fire, ServiceId = Billing, Epoch = epoch, Active = active, Urgency = urgency,
+            Level = 1,
+            AssignedAt = Start.AddMinutes(epoch - 1), EndedBy = active ? null : endedBy ?? "acknowledged", Title = "Disk full",
+            ServiceName = "Billing",
         };
 
     public IReadOnlyList<PlanningEffect> Rules(ContactRules rules) => Step(new PlanningInput.RulesChanged(rules.UserId, rules));
@@ -49,7 +53,8 @@ internal sealed class PlanningScene(int endedMax = PlanningCore.EndedMaxDefault)
     public IReadOnlyList<PlanningEffect> End(long epoch, string by = "acknowledged", IncidentId? incident = null) =>
         Step(new PlanningInput.Assigned(Assignment(epoch, false, incident, endedBy: by)));
 
-    public IReadOnlyList<PlanningEffect> Fired(int rule, long epoch = 1, int delay = 5) => Step(new PlanningInput.TimerFired(TimerFeedback(rule, epoch, delay)));
+    public IReadOnlyList<PlanningEffect> Fired(int rule, long epoch = 1, int delay = 5) =>
+        Step(new PlanningInput.TimerFired(TimerFeedback(rule, epoch, delay)));
 
     public IReadOnlyList<PlanningEffect> Step(PlanningInput input) => Core.Step(input, Now);
 
@@ -69,7 +74,8 @@ internal static class EffectPicks
     public static IReadOnlyList<ScheduledTask> Timers(this IEnumerable<PlanningEffect> effects) =>
         [.. effects.OfType<PlanningEffect.Schedule>().Select(e => e.Task)];
 
-    public static IReadOnlyList<PlanningEffect.Cancel> Cancels(this IEnumerable<PlanningEffect> effects) => [.. effects.OfType<PlanningEffect.Cancel>()];
+    public static IReadOnlyList<PlanningEffect.Cancel> Cancels(this IEnumerable<PlanningEffect> effects) =>
+        [.. effects.OfType<PlanningEffect.Cancel>()];
 
     public static IReadOnlyList<LogEntry> Entries(this IEnumerable<PlanningEffect> effects, string type) =>
         [.. effects.OfType<PlanningEffect.Tell>().Select(e => e.Entry).Where(entry => entry.Type == type)];

@@ -70,7 +70,8 @@ public sealed class TimelineTests : IDisposable
     public async Task A_record_that_cannot_be_read_is_put_aside_and_the_rest_goes_on()
     {
         await AppendAsync(Entry(1, First));
-        await _log.AppendAsync([new OutgoingRecord { Topic = _topics.IncidentLog.Name, OrderingKey = First.ToString(), Value = "{"u8.ToArray() }], default);
+        await _log.AppendAsync(
+            [new OutgoingRecord { Topic = _topics.IncidentLog.Name, OrderingKey = First.ToString(), Value = "{"u8.ToArray() }], default);
         await AppendAsync(Entry(2, First));
         await FoldAllAsync();
         (await _reader.ListAsync(First, 0, 10, default)).Total.ShouldBe(2);

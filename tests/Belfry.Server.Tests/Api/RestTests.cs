@@ -12,7 +12,8 @@ public sealed class RestTests(RunningServer server)
     public async Task An_incident_is_acknowledged_and_the_answer_shows_it()
     {
         var id = (string)(await server.TriggerAsync("Disk full"))["id"]!;
-        var (status, body, _) = await server.CallAsync(Put, $"/incidents/{id}", """{"incident":{"type":"incident_reference","status":"acknowledged"}}""");
+        var (status, body, _) = await server.CallAsync(
+            Put, $"/incidents/{id}", """{"incident":{"type":"incident_reference","status":"acknowledged"}}""");
         status.ShouldBe(200);
         var incident = body!["incident"]!;
         ((string)incident["status"]!).ShouldBe("acknowledged");
@@ -53,7 +54,8 @@ public sealed class RestTests(RunningServer server)
     public async Task A_note_is_written_read_back_and_snoozing_holds_an_incident()
     {
         var id = (string)(await server.TriggerAsync("Noted"))["id"]!;
-        (await server.CallAsync(Post, $"/incidents/{id}/notes", """{"note":{"content":"Looking"}}""", from: "ben@example.com")).Status.ShouldBe(201);
+        (await server.CallAsync(Post, $"/incidents/{id}/notes", """{"note":{"content":"Looking"}}""", from: "ben@example.com")).Status
+            .ShouldBe(201);
         var (status, body, _) = await server.CallAsync(Post, $"/incidents/{id}/snooze", """{"duration":3600}""");
         status.ShouldBe(201);
         ((string)body!["incident"]!["status"]!).ShouldBe("acknowledged");
@@ -89,10 +91,12 @@ public sealed class RestTests(RunningServer server)
     [Fact]
     public async Task Users_with_methods_and_rules_are_made_read_changed_and_removed()
     {
-        var (status, body, _) = await server.CallAsync(Post, "/users", """{"user":{"name":"Dee","email":"dee@example.com","role":"observer"}}""");
+        var (status, body, _) = await server.CallAsync(
+            Post, "/users", """{"user":{"name":"Dee","email":"dee@example.com","role":"observer"}}""");
         status.ShouldBe(201);
         var id = (string)body!["user"]!["id"]!;
-        (await server.CallAsync(Put, $"/users/{id}", """{"user":{"name":"Dee Two"}}""")).Body!["user"]!["name"]!.ToString().ShouldBe("Dee Two");
+        (await server.CallAsync(Put, $"/users/{id}", """{"user":{"name":"Dee Two"}}""")).Body!["user"]!["name"]!.ToString()
+            .ShouldBe("Dee Two");
         var (made, method, _) = await server.CallAsync(
             Post, $"/users/{id}/contact_methods", """{"contact_method":{"type":"webhook_contact_method","label":"Hook","address":"https://example.com/x"}}""");
         made.ShouldBe(201);
@@ -152,7 +156,8 @@ public sealed class RestTests(RunningServer server)
         (await server.CallAsync(Put, $"/incidents/{id}", Ack, token, from: "ada@example.com")).Status.ShouldBe(403);
         (await server.CallAsync(Put, $"/incidents/{id}", Ack, token, from: "nobody@example.com")).Status.ShouldBe(400);
         (await server.CallAsync(Put, $"/incidents/{id}", Ack, token, from: "chi@example.com")).Status.ShouldBe(200);
-        (await server.CallAsync(HttpMethod.Get, $"/users/{server.UserOf("ada@example.com")}/contact_methods", token: token)).Status.ShouldBe(403);
+        (await server.CallAsync(HttpMethod.Get, $"/users/{server.UserOf("ada@example.com")}/contact_methods", token: token)).Status
+            .ShouldBe(403);
         (await server.CallAsync(Post, "/services", "{}", token)).Status.ShouldBe(403);
     }
 

@@ -26,7 +26,8 @@ public sealed class BadInputTests(RunningServer server, ITestOutputHelper output
             var code = (int)response.StatusCode;
             var text = await response.Content.ReadAsStringAsync();
             if (code is not (202 or 400)) Assert.Fail($"seed {seed}, body {i} gave {code}: {text}\n{Encoding.Latin1.GetString(body)}");
-            if (code == 400 && !text.Contains("\"errors\":[\"", StringComparison.Ordinal)) Assert.Fail($"seed {seed}, body {i} says not why: {text}");
+            if (code == 400 && !text.Contains("\"errors\":[\"", StringComparison.Ordinal))
+                Assert.Fail($"seed {seed}, body {i} says not why: {text}");
             Stopwatch.GetElapsedTime(started).ShouldBeLessThan(TimeSpan.FromSeconds(10), $"seed {seed}, body {i}");
             codes[code] = codes.GetValueOrDefault(code) + 1;
         }
@@ -41,12 +42,15 @@ internal static class BadBody
 {
     private static readonly string[] Values =
     [
-        "null", "true", "0", "-1", "1e400", "\"\"", "\" \"", "[]", "{}", "[[[]]]", "\"\\u0000\"", "\"\\ud800\"", "\"\\udc00\\ud83d\"", "\"javascript:alert(1)\"",
-        "\"0000-00-00T00:00:00Z\"", "\"9999-12-31T23:59:59-18:00\"", "\"\r\n\u001b[31m\"", "{\"a\":1,\"a\":2}", "\"\\", "'x'", "NaN", "\"<script>\"",
+        "null", "true", "0", "-1", "1e400", "\"\"", "\" \"", "[]", "{}", "[[[]]]", "\"\\u0000\"", "\"\\ud800\"", "\"\\udc00\\ud83d\"",
+        "\"javascript:alert(1)\"",
+        "\"0000-00-00T00:00:00Z\"", "\"9999-12-31T23:59:59-18:00\"", "\"\r\n\u001b[31m\"", "{\"a\":1,\"a\":2}", "\"\\", "'x'", "NaN",
+        "\"<script>\"",
     ];
     private static readonly string[] Fields =
     [
-        "routing_key", "event_action", "dedup_key", "payload", "summary", "source", "severity", "timestamp", "component", "custom_details", "links",
+        "routing_key", "event_action", "dedup_key", "payload", "summary", "source", "severity", "timestamp", "component", "custom_details",
+        "links",
         "images", "client", "client_url", "href", "", "__proto__",
     ];
 
@@ -56,7 +60,8 @@ internal static class BadBody
         for (var edits = random.Next(4); edits > 0; edits--)
             text = random.Next(3) == 0
                 ? text[..^1] + $",\"{Pick(random, Fields)}\":{Pick(random, Values)}}}"
-                : text.Replace($"\"{Pick(random, Fields)}\":", $"\"{Pick(random, Fields)}\":{Pick(random, Values)},\"x\":", StringComparison.Ordinal);
+                : text.Replace(
+                    $"\"{Pick(random, Fields)}\":", $"\"{Pick(random, Fields)}\":{Pick(random, Values)},\"x\":", StringComparison.Ordinal);
         var bytes = Encoding.UTF8.GetBytes(text);
         switch (random.Next(10))
         {

@@ -44,7 +44,8 @@ public sealed class EventEndpointsTests(RunningServer server)
     [Fact]
     public async Task Several_errors_come_in_one_answer_with_their_apostrophes()
     {
-        var response = await server.PostAsync("/v2/enqueue", "{\"routing_key\":\"x\",\"event_action\":\"trigger\",\"payload\":{\"severity\":\"Critical\"}}");
+        var response = await server.PostAsync(
+            "/v2/enqueue", "{\"routing_key\":\"x\",\"event_action\":\"trigger\",\"payload\":{\"severity\":\"Critical\"}}");
         response.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
         (await response.Content.ReadAsStringAsync()).ShouldBe(
             "{\"status\":\"invalid event\",\"message\":\"Event object is invalid\",\"errors\":[" +
@@ -96,8 +97,7 @@ public sealed class EventEndpointsTests(RunningServer server)
     [Fact]
     public async Task Over_the_limit_of_its_key_a_sender_is_told_when_to_come_again()
     {
-        var catalog = server.Shape.Catalog.Current;
-        var service = catalog.Services.Single();
+        var service = server.Shape.Catalog.Current.Services.Single(one => one.Name == "Checkout");
         var made = await server.Shape.Services.CreateIntegrationAsync(
             service.Id, new IntegrationDraft("limited", EventsPerMinute: 2), new Actor(null, "test"), DateTimeOffset.UtcNow, default);
         var inlet = made.ShouldBeOfType<ChangeResult<Integration>.Done>().Value;
@@ -116,7 +116,8 @@ public sealed class EventEndpointsTests(RunningServer server)
         {
             using var socket = new TcpClient();
             await socket.ConnectAsync(server.Url.Host, server.Url.Port);
-            await socket.GetStream().WriteAsync("POST /v2/enqueue HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{\"routing"u8.ToArray());
+            await socket.GetStream().WriteAsync(
+                "POST /v2/enqueue HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{\"routing"u8.ToArray());
         }
 
         (await server.PostAsync("/v2/enqueue", server.Trigger())).StatusCode.ShouldBe(HttpStatusCode.Accepted);

@@ -19,7 +19,8 @@ public sealed class InjectionTests(RunningServer server)
         {
             var details = new JsonObject();
             foreach (var payload in lot) details[payload] = payload;
-            var links = new JsonArray([.. lot.Select(payload => new JsonObject { ["href"] = "javascript:alert(1)//" + payload, ["text"] = payload })]);
+            var links = new JsonArray(
+                [.. lot.Select(payload => new JsonObject { ["href"] = "javascript:alert(1)//" + payload, ["text"] = payload })]);
             var title = string.Concat(lot);
             var id = (string)(await server.TriggerAsync(title, title, details, links))["id"]!;
             foreach (var path in (string[])["/", $"/incidents/{id}"])

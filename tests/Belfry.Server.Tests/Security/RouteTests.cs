@@ -51,7 +51,8 @@ public sealed partial class RouteTests(RunningServer server)
         foreach (var route in Routes().Where(route => route.Policy != "public"))
         {
             using var response = await server.SendAsync(route.Method, route.Path);
-            var toLogin = response.StatusCode == HttpStatusCode.Redirect && response.Headers.Location!.OriginalString.StartsWith("/login", StringComparison.Ordinal);
+            var toLogin = response.StatusCode == HttpStatusCode.Redirect
+                && response.Headers.Location!.OriginalString.StartsWith("/login", StringComparison.Ordinal);
             (toLogin || response.StatusCode == HttpStatusCode.Unauthorized).ShouldBeTrue($"{route} gave {(int)response.StatusCode}");
             using var forged = await server.SendAsync(route.Method, route.Path, token: "bfy_forged");
             forged.StatusCode.ShouldBe(HttpStatusCode.Unauthorized, route.ToString());

@@ -33,7 +33,8 @@ public sealed class Browser : IDisposable
     {
         var (_, document) = await PageAsync(page);
         var form = document.QuerySelector(selector) ?? throw new InvalidOperationException($"{page} has no {selector}.");
-        var values = form.QuerySelectorAll("input[type=hidden]").ToDictionary(i => i.GetAttribute("name")!, i => i.GetAttribute("value") ?? "");
+        var values = form.QuerySelectorAll("input[type=hidden]").ToDictionary(
+            i => i.GetAttribute("name")!, i => i.GetAttribute("value") ?? "");
         foreach (var (name, value) in fields) values[name] = value;
         return await PostAsync(form.GetAttribute("action") ?? page, new FormUrlEncodedContent(values));
     }

@@ -63,7 +63,8 @@ public sealed class RunningServer : IAsyncLifetime
     public Task<HttpResponseMessage> PostAsync(string path, string body, string? contentType = "application/json") =>
         PostAsync(path, Encoding.UTF8.GetBytes(body), contentType);
 
-    public Task<HttpResponseMessage> PostAsync(string path, byte[] body, string? contentType = "application/json", Action<HttpRequestMessage>? with = null)
+    public Task<HttpResponseMessage> PostAsync(
+        string path, byte[] body, string? contentType = "application/json", Action<HttpRequestMessage>? with = null)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(body) };
         if (contentType is not null) request.Content.Headers.TryAddWithoutValidation("Content-Type", contentType);

@@ -32,7 +32,8 @@ internal static class IncidentShape
             ["assignee"] = ReferenceShapes.User(responder.UserId, catalog),
         });
         shape["acknowledgements"] = incident is { Status: IncidentStatus.Acknowledged, AcknowledgedBy: { } by }
-            ? new JsonArray(new JsonObject { ["at"] = ApiTime.Text(incident.UpdatedAt), ["acknowledger"] = ReferenceShapes.User(by, catalog) })
+            ? new JsonArray(
+                new JsonObject { ["at"] = ApiTime.Text(incident.UpdatedAt), ["acknowledger"] = ReferenceShapes.User(by, catalog) })
             : [];
         shape["pending_actions"] = Shape.Array(PendingAction.Of(incident), action => new JsonObject
         {
@@ -75,7 +76,8 @@ internal static class IncidentShape
             ["contexts"] = new JsonArray(
             [
                 .. newest.Links.Select(link => new JsonObject { ["type"] = "link", ["href"] = link.Href, ["text"] = link.Text }),
-                .. newest.Images.Select(image => new JsonObject { ["type"] = "image", ["src"] = image.Src, ["href"] = image.Href, ["text"] = image.Alt }),
+                .. newest.Images.Select(
+                    image => new JsonObject { ["type"] = "image", ["src"] = image.Src, ["href"] = image.Href, ["text"] = image.Alt }),
             ]),
         };
         return shape;

@@ -25,6 +25,7 @@ internal static class ReferenceShapes
 
     public static JsonObject Integration(Integration integration) =>
         Shape.Reference(
-            "events_api_v2_inbound_integration", $"services/{integration.ServiceId}/integrations", integration.Id.ToString(), integration.Name,
+            "events_api_v2_inbound_integration", $"services/{integration.ServiceId}/integrations", integration.Id.ToString(),
+            integration.Name,
             $"/services/{integration.ServiceId}");
 }

@@ -26,7 +26,8 @@ internal static class ServiceShape
             },
         };
         shape["integrations"] = Shape.Array(
-            catalog.Integrations.Where(integration => integration.ServiceId == service.Id).OrderBy(integration => integration.Name, StringComparer.Ordinal),
+            catalog.Integrations.Where(integration => integration.ServiceId == service.Id).OrderBy(
+                integration => integration.Name, StringComparer.Ordinal),
             ReferenceShapes.Integration);
         return shape;
     }
@@ -34,7 +35,8 @@ internal static class ServiceShape
     public static JsonObject OfIntegration(Integration integration, CatalogSnapshot catalog)
     {
         var shape = Shape.Head(
-            "events_api_v2_inbound_integration", $"services/{integration.ServiceId}/integrations", integration.Id.ToString(), integration.Name,
+            "events_api_v2_inbound_integration", $"services/{integration.ServiceId}/integrations", integration.Id.ToString(),
+            integration.Name,
             $"/services/{integration.ServiceId}");
         shape["name"] = integration.Name;
         shape["integration_key"] = integration.RoutingKey;
