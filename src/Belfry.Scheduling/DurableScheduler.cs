@@ -22,7 +22,9 @@ public sealed class DurableScheduler(IPartitionedLog log, string topic)
     public ValueTask ScheduleAsync(ScheduledTask task, CancellationToken cancel) =>
         log.AppendAsync([TaskRecords.Schedule(topic, task)], cancel);
 
-    /// <summary>As <see cref="ScheduleAsync"/> for up to <see cref="TasksPerCallMax"/> tasks; on an error any subset may be scheduled.</summary>
+    /// <summary>
+    /// As <see cref="ScheduleAsync"/> for up to <see cref="TasksPerCallMax"/> tasks; on an error any subset may be scheduled.
+    /// </summary>
     /// <exception cref="ArgumentException">There are too many tasks, or a field breaks its limit; nothing was sent.</exception>
     /// <exception cref="LogUnavailableException">Not acknowledged; repeat with the same tasks.</exception>
     public async ValueTask ScheduleManyAsync(IReadOnlyList<ScheduledTask> tasks, CancellationToken cancel)

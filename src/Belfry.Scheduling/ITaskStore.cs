@@ -25,7 +25,9 @@ public sealed record TaskBatch
     public IReadOnlyList<StoredTask> Tasks { get; init; } = [];
     public IReadOnlyList<UndecodableTask> Undecodable { get; init; } = [];
 
-    /// <summary>The next offset to read. Ended rows at or above it carry their offsets, so that a restart repeats nothing that ended.</summary>
+    /// <summary>
+    /// The next offset to read. Ended rows at or above it carry their offsets, so that a restart repeats nothing that ended.
+    /// </summary>
     public required long Position { get; init; }
 }
 

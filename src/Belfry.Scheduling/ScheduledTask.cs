@@ -20,7 +20,9 @@ public sealed record ScheduledTask
     /// <summary>At most <see cref="PayloadBytesMax"/>.</summary>
     public ReadOnlyMemory<byte> Payload { get; init; }
 
-    /// <summary>Orders the changes of one task: a schedule or cancel with a lower generation than the newest seen changes nothing.</summary>
+    /// <summary>
+    /// Orders the changes of one task: a schedule or cancel with a lower generation than the newest seen changes nothing.
+    /// </summary>
     public long Generation { get; init; }
 
     public const int PayloadBytesMax = 65_536;

@@ -15,6 +15,7 @@ internal sealed partial class SchedulerCore
     private readonly Queue<(long Offset, Undurable Entry, int Version)> _undone = new();
     private long _startedAt;
     private long _nextOffset;
+    private bool _isFed;
     private int _heldRecords;
     private long _heldBytes;
 
@@ -34,12 +35,22 @@ internal sealed partial class SchedulerCore
         }
     }
 
-    /// <summary>The next offset to commit: below it all is in the store, or ended and in its history.</summary>
-    public long LowWaterMark => _undone.TryPeek(out var oldest) ? oldest.Offset : _nextOffset;
+    /// <summary>
+    /// The next offset to commit: below it all is in the store, or ended and in its history. Null until a record came: the group may
+    /// have committed more than the stored position, since records that change nothing are not stored, and a mark never falls.
+    /// </summary>
+    public long? LowWaterMark => !_isFed ? null : _undone.TryPeek(out var oldest) ? oldest.Offset : _nextOffset;
 
     /// <summary>Takes records in, in offset order; those below the stored position are done already.</summary>
     public void Offer(IReadOnlyList<LogRecord> records)
     {
+        if (!_isFed && records.Count > 0)
+        {
+            // Reading starts at the offset the group has committed, below which all is done.
+            _isFed = true;
+            _nextOffset = Math.Max(_nextOffset, records[0].Offset);
+        }
+
         foreach (var record in records)
         {
             if (record.Offset < _startedAt) continue;
@@ -56,8 +67,9 @@ internal sealed partial class SchedulerCore
                 return new PendingRecord(record, null, reason);
             case TaskDecoding.Decoded(var change) when !partition.Owns(change.Id.OrderingId):
                 return new PendingRecord(record, null,
-                    $"Ordering id '{change.Id.OrderingId}' belongs to partition {Partitioner.PartitionOf(change.Id.OrderingId, partition.Partitions)} " +
-                    $"but was written to {partition.Source}; set the producer's partitioner to murmur2_random.");
+                    $"Ordering id '{change.Id.OrderingId}' belongs to partition " +
+                    $"{Partitioner.PartitionOf(change.Id.OrderingId, partition.Partitions)} of {partition.Partitions} but was " +
+                    $"written to {partition.Source}; set the producer's partitioner to murmur2_random.");
             case TaskDecoding.Decoded(var change):
                 return new PendingRecord(record, change, null);
             default:

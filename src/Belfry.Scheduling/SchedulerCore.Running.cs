@@ -3,7 +3,9 @@ namespace Belfry.Scheduling;
 /// <summary>Lanes: what may run, what runs, and what became of it.</summary>
 internal sealed partial class SchedulerCore
 {
-    /// <summary>The outcome of <see cref="SchedulerEffect.Run"/>; null when the attempt was given up by a stop and does not count.</summary>
+    /// <summary>
+    /// The outcome of <see cref="SchedulerEffect.Run"/>; null when the attempt was given up by a stop and does not count.
+    /// </summary>
     public void Ran(long sequence, TaskOutcome? outcome, SchedulerInstant now)
     {
         if (!_running.Remove(sequence, out var entry)) throw new InvalidOperationException($"Task {sequence} does not run.");
@@ -47,7 +49,9 @@ internal sealed partial class SchedulerCore
                     break;
                 }
 
-                var waitMs = after is { } asked ? Math.Max(0, (long)asked.TotalMilliseconds) : backoff.WaitMs(entry.Attempts, entry.Sequence);
+                var waitMs = after is { } asked
+                    ? Math.Max(0, (long)asked.TotalMilliseconds)
+                    : backoff.WaitMs(entry.Attempts, entry.Sequence);
                 entry.NextAttemptMs = now.WallMs + waitMs;
                 entry.RetryAtMonoMs = now.MonoMs + waitMs;
                 entry.Reason = reason.Length > StoredTask.ReasonCharsMax ? reason[..StoredTask.ReasonCharsMax] : reason;

@@ -44,7 +44,9 @@ internal sealed partial class SchedulerCore
         return null;
     }
 
-    /// <summary>The next window. What is in neither memory's order nor the store goes to the store first, or the load would pass it by.</summary>
+    /// <summary>
+    /// The next window. What is in neither memory's order nor the store goes to the store first, or the load would pass it by.
+    /// </summary>
     private SchedulerEffect? Window(SchedulerInstant now)
     {
         if (LoadAgainInMs(now) > 0) return null;

@@ -61,7 +61,9 @@ public sealed record SchedulerOptions
     /// </summary>
     public TimeSpan ShortWay { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long ended tasks are kept, so that none runs again when the log is replayed. Must exceed the topic's retention. Default 14 days.</summary>
+    /// <summary>
+    /// How long ended tasks are kept, so that none runs again when the log is replayed. Must exceed the topic's retention. Default 14 days.
+    /// </summary>
     public TimeSpan HistoryRetention { get; init; } = TimeSpan.FromDays(14);
 
     /// <summary>Pause after a failed call of the store, doubled up to 30 times itself. Default 200 ms.</summary>

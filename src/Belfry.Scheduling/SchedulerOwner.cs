@@ -114,8 +114,6 @@ internal sealed class SchedulerOwner : IPartitionOwner
             {
                 var ownership = await _store.TakeOverAsync(_partition, cancel);
                 _core.Start(ownership);
-                if (ownership.Position > 0)
-                    lock (_lock) _lowWaterMark = ownership.Position;
                 return true;
             }
             catch (Exception error) when (error is not OwnershipLostException && !cancel.IsCancellationRequested)
@@ -183,7 +181,7 @@ internal sealed class SchedulerOwner : IPartitionOwner
         lock (_lock)
         {
             _heldInCore = _core.Held;
-            if (_core.LowWaterMark > 0 || _lowWaterMark is not null) _lowWaterMark = _core.LowWaterMark;
+            _lowWaterMark = _core.LowWaterMark;
         }
     }
 
@@ -206,7 +204,9 @@ internal sealed class SchedulerOwner : IPartitionOwner
         if (!running.IsCompletedSuccessfully) _ = WatchAsync(running);
     }
 
-    /// <summary>Both kinds of work report to the mailbox themselves; a fault in the reporting ends the owner instead of vanishing.</summary>
+    /// <summary>
+    /// Both kinds of work report to the mailbox themselves; a fault in the reporting ends the owner instead of vanishing.
+    /// </summary>
     private async Task WatchAsync(Task work)
     {
         try

@@ -23,7 +23,9 @@ public sealed class SchedulerWorker
     /// <param name="consumer">Settings of the consumer.</param>
     /// <param name="time">The clock.</param>
     /// <param name="loggers">For diagnostics.</param>
-    /// <exception cref="ArgumentException">Options are out of range, two handlers share a kind, or history is kept shorter than the topic.</exception>
+    /// <exception cref="ArgumentException">
+    /// Options are out of range, two handlers share a kind, or history is kept shorter than the topic.
+    /// </exception>
     public SchedulerWorker(
         IPartitionedLog log, TopicDeclaration topic, string group, ITaskStore store, IReadOnlyList<ITaskHandler> handlers,
         SchedulerOptions options, ConsumerOptions consumer, TimeProvider time, ILoggerFactory loggers)
@@ -49,7 +51,9 @@ public sealed class SchedulerWorker
     /// <summary>The consumer that feeds the owners, for health and metrics.</summary>
     public ConsumerRunner Runner { get; }
 
-    /// <summary>Runs until cancelled, then drains within the consumer's bound. Heals from faults of log and store; never throws for one.</summary>
+    /// <summary>
+    /// Runs until cancelled, then drains within the consumer's bound. Heals from faults of log and store; never throws for one.
+    /// </summary>
     public Task RunAsync(CancellationToken cancel) => Task.WhenAll(Runner.RunAsync(cancel), ForgetLoopAsync(cancel));
 
     /// <summary>Forgets history that is old enough, in lots, until none is left. Returns how many tasks were forgotten.</summary>

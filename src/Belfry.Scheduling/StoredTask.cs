@@ -38,7 +38,9 @@ public readonly record struct TaskKey(long DueMs, long Sequence) : IComparable<T
 /// </summary>
 public sealed record StoredTask
 {
-    /// <summary>The row's key for life, unique in the store: the epoch that made it and a count (<see cref="SequenceOf"/>), so keys grow.</summary>
+    /// <summary>
+    /// The row's key for life, unique in the store: the epoch that made it and a count (<see cref="SequenceOf"/>), so keys grow.
+    /// </summary>
     public required long Sequence { get; init; }
 
     public required ScheduledTaskId Id { get; init; }
@@ -57,7 +59,9 @@ public sealed record StoredTask
 
     public ReadOnlyMemory<byte> Payload { get; init; }
 
-    /// <summary>Why the last attempt failed or the task ended, at most <see cref="ReasonCharsMax"/>; null when there is nothing to say.</summary>
+    /// <summary>
+    /// Why the last attempt failed or the task ended, at most <see cref="ReasonCharsMax"/>; null when there is nothing to say.
+    /// </summary>
     public string? Reason { get; init; }
 
     /// <summary>When it ended; null while open.</summary>
@@ -78,7 +82,8 @@ public sealed record StoredTask
     public static long SequenceOf(long epoch, long count) =>
         count < 1L << CountBits && epoch < 1L << (63 - CountBits)
             ? (epoch << CountBits) | count
-            : throw new InvalidOperationException($"Epoch {epoch} has used up its row keys at {count}; at most 2^38 tasks and 2^25 epochs.");
+            : throw new InvalidOperationException(
+                $"Epoch {epoch} has used up its row keys at {count}; at most 2^38 tasks and 2^25 epochs.");
 
     /// <summary>The task, to be scheduled again under a higher generation (a dead letter that shall have another chance).</summary>
     public ScheduledTask Again(DateTimeOffset dueAt) => new() { Id = Id, DueAt = dueAt, Generation = Generation + 1, Payload = Payload };

@@ -66,7 +66,8 @@ internal sealed class TaskEntry : Undurable
     {
         var entry = new TaskEntry
         {
-            Sequence = row.Sequence, Id = row.Id, DueMs = row.DueMs, Generation = row.Generation, State = row.State, Attempts = row.Attempts,
+            Sequence = row.Sequence, Id = row.Id, DueMs = row.DueMs, Generation = row.Generation, State = row.State,
+            Attempts = row.Attempts,
             NextAttemptMs = row.NextAttemptMs, Offset = row.Offset, Payload = row.Payload, Reason = row.Reason, EndedMs = row.EndedMs,
             RetryAtMonoMs = row.NextAttemptMs is { } next ? now.MonoMs + Math.Clamp(next - now.WallMs, 0, retryWaitMaxMs) : 0,
         };
@@ -95,7 +96,9 @@ internal sealed class TaskEntry : Undurable
     }
 }
 
-/// <summary>One moment on both clocks, in milliseconds: the wall clock says what is due, the monotonic one how long something waited.</summary>
+/// <summary>
+/// One moment on both clocks, in milliseconds: the wall clock says what is due, the monotonic one how long something waited.
+/// </summary>
 internal readonly record struct SchedulerInstant(long WallMs, long MonoMs)
 {
     public static SchedulerInstant Of(TimeProvider time) =>

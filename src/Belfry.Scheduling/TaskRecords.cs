@@ -21,7 +21,9 @@ public static partial class TaskRecords
     /// </summary>
     public const string PagerDutyKind = "pd";
 
-    /// <summary>A record that makes or replaces <paramref name="task"/>. <paramref name="topic"/> is the full name, prefix included.</summary>
+    /// <summary>
+    /// A record that makes or replaces <paramref name="task"/>. <paramref name="topic"/> is the full name, prefix included.
+    /// </summary>
     /// <exception cref="ArgumentException">A field breaks its limit (<see cref="TaskLimits"/>); the message names it.</exception>
     public static OutgoingRecord Schedule(string topic, ScheduledTask task)
     {

@@ -158,7 +158,10 @@ public sealed class SchedulerCoreTests
     [Fact]
     public void A_failing_task_is_tried_again_after_its_backoff_and_blocks_only_its_own_ordering_id()
     {
-        var world = new CoreHarness { Handler = due => due.Task.Id.UniqueKey == "bad" && due.Attempt < 4 ? new TaskOutcome.Retry("no") : TaskOutcome.Success };
+        var world = new CoreHarness
+        {
+            Handler = due => due.Task.Id.UniqueKey == "bad" && due.Attempt < 4 ? new TaskOutcome.Retry("no") : TaskOutcome.Success,
+        };
         world.Schedule("bad", 0);
         world.Schedule("behind", 1);
         world.Schedule("free", 1, lane: "elsewhere");
@@ -179,7 +182,10 @@ public sealed class SchedulerCoreTests
             FlushAfter = TimeSpan.Zero,
             Backoffs = new Dictionary<string, TaskBackoff> { ["bad"] = new() { AttemptsMax = 3 } },
         };
-        var world = new CoreHarness(options) { Handler = due => due.Task.Id.Kind == "bad" ? new TaskOutcome.Retry("no route") : TaskOutcome.Success };
+        var world = new CoreHarness(options)
+        {
+            Handler = due => due.Task.Id.Kind == "bad" ? new TaskOutcome.Retry("no route") : TaskOutcome.Success,
+        };
         world.Schedule("a", 0, kind: "bad");
         world.Schedule("b", 1);
         world.Advance(Hour);

@@ -4,10 +4,12 @@ using FsCheck.Fluent;
 
 namespace Belfry.Scheduling.Tests;
 
-/// <summary>Random schedules, moves, cancels, waits and crashes against a small model, with memory so short that all ways are taken.</summary>
+/// <summary>
+/// Random schedules, moves, cancels, waits and crashes against a small model, with memory so short that all ways are taken.
+/// </summary>
 public sealed class SchedulerModelTests
 {
-    private static readonly long[] Delays = [-7_200_000, -5_000, 0, 0, 1, 900, 4_000, 50_000, 400_000, 8_000_000];
+    private static readonly long[] Delays = [-7_200_000, -5_000, 0, 0, 1, 900, 4_000, 50_000, 90_000, 800_000];
 
     [Fact]
     public void Every_task_runs_exactly_when_it_should_over_changes_and_crashes()
@@ -21,7 +23,7 @@ public sealed class SchedulerModelTests
             });
             var model = new Dictionary<string, (long Generation, long DueMs, bool IsOpen)>();
             foreach (var step in steps) Step(world, model, Mixed(step));
-            Advance(world, model, 10_000_000);
+            Advance(world, model, 1_000_000);
             world.Core.Resident.ShouldBe(0);
             world.Committed.ShouldBe(world.End);
         });
@@ -83,7 +85,8 @@ public sealed class SchedulerModelTests
     private static List<(string Key, long DueMs)> Due(Dictionary<string, (long Generation, long DueMs, bool IsOpen)> model, long untilMs)
     {
         var due = model.Where(pair => pair.Value.IsOpen && pair.Value.DueMs <= untilMs)
-            .Select(pair => (pair.Key, pair.Value.DueMs)).OrderBy(item => item.DueMs).ThenBy(item => item.Key, StringComparer.Ordinal).ToList();
+            .Select(pair => (pair.Key, pair.Value.DueMs)).OrderBy(item => item.DueMs).ThenBy(item => item.Key, StringComparer.Ordinal)
+                .ToList();
         foreach (var (key, dueMs) in due) model[key] = (model[key].Generation, dueMs, false);
         return due;
     }

@@ -45,7 +45,10 @@ public sealed class SchedulerRecoveryTests
     [Fact]
     public void One_blocked_ordering_id_with_many_tasks_starves_nobody()
     {
-        var world = new CoreHarness(Small) { Handler = due => due.Task.Id.Kind == "bad" ? new TaskOutcome.Retry("down") : TaskOutcome.Success };
+        var world = new CoreHarness(Small)
+        {
+            Handler = due => due.Task.Id.Kind == "bad" ? new TaskOutcome.Retry("down") : TaskOutcome.Success,
+        };
         world.Schedule("head", 0, lane: "blocked", kind: "bad");
         for (var n = 0; n < 500; n++) world.Schedule($"b{n:000}", 1 + n, lane: "blocked");
         for (var n = 0; n < 50; n++) world.Schedule($"free{n}", 10 * Second, lane: $"free{n}");
@@ -79,7 +82,10 @@ public sealed class SchedulerRecoveryTests
     [Fact]
     public void F9_a_retry_waits_by_the_monotonic_clock()
     {
-        var world = new CoreHarness { Handler = due => due.Attempt == 1 ? new TaskOutcome.Retry("no", TimeSpan.FromSeconds(30)) : TaskOutcome.Success };
+        var world = new CoreHarness
+        {
+            Handler = due => due.Attempt == 1 ? new TaskOutcome.Retry("no", TimeSpan.FromSeconds(30)) : TaskOutcome.Success,
+        };
         world.Schedule("a", 0);
         world.WallMs -= Hour;
         world.Advance(29 * Second);
@@ -118,18 +124,19 @@ public sealed class SchedulerRecoveryTests
     }
 
     [Fact]
-    public void F14_attempts_go_on_after_a_kill_between_them()
+    public void F14_attempts_and_the_waits_between_them_go_on_over_kills()
     {
         var world = new CoreHarness { Handler = _ => new TaskOutcome.Retry("no") };
         world.Schedule("a", 0);
-        for (var n = 2; n <= 5; n++)
+        foreach (var (attempt, fullMs) in new[] { (2, 20 * Second), (3, 40 * Second), (4, 80 * Second), (5, 120 * Second) })
         {
             world.Crash();
-            world.Runs.Count.ShouldBe(n - 1, "the wait before the next attempt is durable as well");
-            world.Advance(2 * Minute);
-            world.Runs[^1].Due.Attempt.ShouldBeGreaterThanOrEqualTo(n);
-            world.Runs.Select(run => run.Due.Attempt).ShouldBe(Enumerable.Range(1, world.Runs.Count));
-            if (world.Runs.Count != n) return;
+            world.Advance(fullMs / 4);
+            world.Crash();
+            world.Runs.Count.ShouldBe(attempt - 1, "a kill does not cut the wait short");
+            for (var waited = fullMs / 4; waited < fullMs && world.Runs.Count < attempt; waited += Second) world.Advance(Second);
+            world.Runs.Select(run => run.Due.Attempt).ShouldBe(Enumerable.Range(1, attempt));
+            (world.Runs[^1].AtMs - world.Runs[^2].AtMs).ShouldBeInRange(fullMs / 2, fullMs);
         }
     }
 
@@ -183,8 +190,8 @@ public sealed class SchedulerRecoveryTests
     {
         var world = new CoreHarness { Handler = _ => null };
         world.Schedule("a", 0);
-        world.Store.TakeOverAsync(world.Partition, default).AsTask().Wait();
-        Should.Throw<AggregateException>(() => world.Finish("a", TaskOutcome.Success)).InnerException.ShouldBeOfType<OwnershipLostException>();
+        world.Store.TakeOverAsync(world.Partition, default).GetAwaiter().GetResult();
+        Should.Throw<OwnershipLostException>(() => world.Finish("a", TaskOutcome.Success));
         world.Row("a").ShouldBeNull();
     }
 
@@ -199,8 +206,10 @@ public sealed class SchedulerRecoveryTests
         core.Turn(now, effects);
         core.WindowLoaded(new TaskWindow([], true), now);
         effects.Clear();
-        var record = TaskRecords.Schedule("scheduled-tasks", new ScheduledTask { Id = new("a", "k", "u"), DueAt = DateTimeOffset.UnixEpoch });
-        core.Offer([new LogRecord { Source = partition.Source, Offset = 0, AppendedAt = DateTimeOffset.UnixEpoch, Key = "a", Value = record.Value }]);
+        var record = TaskRecords.Schedule("scheduled-tasks", new ScheduledTask
+            { Id = new("a", "k", "u"), DueAt = DateTimeOffset.UnixEpoch });
+        core.Offer([new LogRecord
+            { Source = partition.Source, Offset = 0, AppendedAt = DateTimeOffset.UnixEpoch, Key = "a", Value = record.Value }]);
         core.Turn(now, effects);
         core.Turn(now, effects);
         effects.OfType<SchedulerEffect.Persist>().Single().Batch.Undecodable.Single().Reason.ShouldContain("belongs to partition 4 of 12");

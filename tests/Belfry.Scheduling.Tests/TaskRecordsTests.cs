@@ -47,13 +47,20 @@ public sealed class TaskRecordsTests
     [InlineData("{", "JSON")]
     [InlineData("[1]", "JSON")]
     [InlineData("""{"version":2,"change":"schedule"}""", "version")]
-    [InlineData("""{"version":1,"change":"explode","ordering_id":"o","kind":"k","unique_key":"u","due_at":"2026-01-01T00:00:00.000Z"}""", "explode")]
-    [InlineData("""{"version":1,"change":"schedule","ordering_id":"o,o","kind":"k","unique_key":"u","due_at":"2026-01-01T00:00:00.000Z"}""", "comma")]
-    [InlineData("""{"version":1,"change":"schedule","ordering_id":"o","kind":"","unique_key":"u","due_at":"2026-01-01T00:00:00.000Z"}""", "kind")]
+    [InlineData("""{"version":1,"change":"explode","ordering_id":"o","kind":"k","unique_key":"u","due_at":"2026-01-01T00:00:00.000Z"}""",
+        "explode")]
+    [InlineData(
+        """{"version":1,"change":"schedule","ordering_id":"o,o","kind":"k","unique_key":"u","due_at":"2026-01-01T00:00:00.000Z"}""",
+        "comma")]
+    [InlineData("""{"version":1,"change":"schedule","ordering_id":"o","kind":"","unique_key":"u","due_at":"2026-01-01T00:00:00.000Z"}""",
+        "kind")]
     [InlineData("""{"version":1,"change":"schedule","ordering_id":"o","kind":"k","unique_key":"u","due_at":"tomorrow"}""", "due_at")]
     [InlineData("""{"version":1,"change":"cancel","ordering_id":"o","kind":"k","unique_key":"u","generation":-1}""", "generation")]
-    [InlineData("""{"version":1,"change":"schedule","ordering_id":"\ud800","kind":"k","unique_key":"u","due_at":"2026-01-01T00:00:00.000Z"}""", "")]
-    [InlineData("""{"orderingId":"o","scheduledTime":"2016-06-07T21:11:26.000Z","uniquenessKey":"u","taskData":{},"version":3}""", "version")]
+    [InlineData(
+        """{"version":1,"change":"schedule","ordering_id":"\ud800","kind":"k","unique_key":"u","due_at":"2026-01-01T00:00:00.000Z"}""",
+        "")]
+    [InlineData("""{"orderingId":"o","scheduledTime":"2016-06-07T21:11:26.000Z","uniquenessKey":"u","taskData":{},"version":3}""",
+        "version")]
     [InlineData("""{"orderingId":"o","scheduledTime":"2016-06-07T21:11:26.000Z","taskData":{}}""", "uniquenessKey")]
     public void What_cannot_be_read_is_told_with_its_reason(string value, string reason) =>
         TaskRecords.Decode(Encoding.UTF8.GetBytes(value)).ShouldBeOfType<TaskDecoding.Undecodable>().Reason.ShouldContain(reason);
@@ -61,7 +68,8 @@ public sealed class TaskRecordsTests
     [Fact]
     public void The_reader_repeats_the_limit_on_payloads()
     {
-        Should.Throw<ArgumentException>(() => TaskRecords.Schedule("t", Task with { Payload = new byte[ScheduledTask.PayloadBytesMax + 1] }))
+        Should.Throw<ArgumentException>(
+            () => TaskRecords.Schedule("t", Task with { Payload = new byte[ScheduledTask.PayloadBytesMax + 1] }))
             .Message.ShouldContain("65537");
         var json = $$"""
             {"version":1,"change":"schedule","ordering_id":"o","kind":"k","unique_key":"u","due_at":"2026-01-01T00:00:00.000Z",

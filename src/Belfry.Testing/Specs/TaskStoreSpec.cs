@@ -7,13 +7,20 @@ using Xunit;
 namespace Belfry.Testing;
 
 /// <summary>What every <see cref="ITaskStore"/> must do. Derive, and open an empty store for each test.</summary>
-public abstract class TaskStoreSpec
+public abstract class TaskStoreSpec : IAsyncLifetime
 {
     private const int Partitions = 12;
     private const string Topic = "scheduled-tasks";
 
-    /// <summary>Opens a new, empty store. Called once per test; close it in the fixture.</summary>
+    /// <summary>Opens a new, empty store. Called once per test.</summary>
     protected abstract Task<ITaskStore> OpenAsync();
+
+    /// <summary>Closes what <see cref="OpenAsync"/> opened, if anything.</summary>
+    protected virtual Task CloseAsync() => Task.CompletedTask;
+
+    public virtual Task InitializeAsync() => Task.CompletedTask;
+
+    public virtual Task DisposeAsync() => CloseAsync();
 
     [Fact]
     public async Task The_first_take_over_starts_at_position_0_with_a_positive_epoch()
@@ -345,7 +352,8 @@ public abstract class TaskStoreSpec
     public async Task Forgetting_is_bounded()
     {
         var owner = await OwnerAsync();
-        await owner.ApplyAsync(1, [.. Enumerable.Range(0, 10).Select(n => owner.Row(n) with { State = TaskState.Done, EndedMs = 1, DueMs = 1 })]);
+        await owner.ApplyAsync(1,
+            [.. Enumerable.Range(0, 10).Select(n => owner.Row(n) with { State = TaskState.Done, EndedMs = 1, DueMs = 1 })]);
         (await owner.Store.ForgetAsync(1_000, 4, default)).ShouldBe(4);
         (await owner.Store.ForgetAsync(1_000, 10, default)).ShouldBe(6);
     }
