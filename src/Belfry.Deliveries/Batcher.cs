@@ -7,13 +7,16 @@ namespace Belfry.Deliveries;
 /// waits for nobody. A batch holds a key once. What waits is bounded by the callers, each of which waits for its own item.
 /// </summary>
 internal sealed class Batcher<TItem, TResult>(
-    Func<IReadOnlyList<TItem>, ValueTask<IReadOnlyList<TResult>>> run, Func<TItem, string> keyOf, int batchMax, Func<Exception, bool> isTransient)
+    Func<IReadOnlyList<TItem>, ValueTask<IReadOnlyList<TResult>>> run, Func<TItem, string> keyOf, int batchMax,
+    Func<Exception, bool> isTransient)
 {
     private readonly Lock _lock = new();
     private readonly LinkedList<Waiting> _waiting = new();
     private bool _running;
 
-    /// <summary>The item's result, or the exception of the call that carried it. Cancelling leaves an item that has not gone out behind.</summary>
+    /// <summary>
+    /// The item's result, or the exception of the call that carried it. Cancelling leaves an item that has not gone out behind.
+    /// </summary>
     public async ValueTask<TResult> AddAsync(TItem item, CancellationToken cancel)
     {
         var waiting = new Waiting(item, cancel);

@@ -8,7 +8,10 @@ public sealed record DeliveryOptions
     /// <summary>Limit on one send; past it the outcome is unknown. Default 10 s.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Waits before attempts 2, 3, …, each shortened by up to half at random; its length + 1 is the most attempts. Default 1, 2, 4, 8, 16 s.</summary>
+    /// <summary>
+    /// Waits before attempts 2, 3, …, each shortened by up to half at random; its length + 1 is the most attempts. Default 1, 2, 4, 8, 16
+    /// s.
+    /// </summary>
     public IReadOnlyList<TimeSpan> Backoff { get; init; } = [.. new[] { 1, 2, 4, 8, 16 }.Select(s => TimeSpan.FromSeconds(s))];
 
     /// <summary>The longest wait a provider may ask for; longer ones are cut to it. Default 15 min.</summary>
@@ -31,7 +34,9 @@ public sealed record DeliveryOptions
     /// <summary>Wait before going on after a transient fault of store, log or report. Default 1 s.</summary>
     public TimeSpan FaultWait { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Says which exceptions are transient besides <see cref="LogUnavailableException"/>: repeated without end, burning no attempt.</summary>
+    /// <summary>
+    /// Says which exceptions are transient besides <see cref="LogUnavailableException"/>: repeated without end, burning no attempt.
+    /// </summary>
     public Func<Exception, bool> IsTransient { get; init; } = _ => false;
 
     internal int AttemptsMax => Backoff.Count + 1;
@@ -42,7 +47,8 @@ public sealed record DeliveryOptions
     {
         List<string> faults = [];
         if (SendTimeout <= TimeSpan.Zero) faults.Add($"SendTimeout is {SendTimeout}, it must be above zero");
-        if (SendTimeout >= Lanes.HandlerTimeout) faults.Add($"SendTimeout is {SendTimeout}, it must be below Lanes.HandlerTimeout, {Lanes.HandlerTimeout}");
+        if (SendTimeout >= Lanes.HandlerTimeout)
+            faults.Add($"SendTimeout is {SendTimeout}, it must be below Lanes.HandlerTimeout, {Lanes.HandlerTimeout}");
         if (Backoff.Count > 30) faults.Add($"Backoff has {Backoff.Count} waits, at most 30 are allowed");
         if (Backoff.Any(wait => wait < TimeSpan.Zero)) faults.Add("Backoff has a negative wait");
         if (ProviderWaitMax < TimeSpan.Zero) faults.Add($"ProviderWaitMax is {ProviderWaitMax}, it must not be negative");

@@ -19,7 +19,8 @@ public static class DeliveryReplay
         if (row is not { RecordValue: { } value })
         {
             throw new ArgumentException(
-                $"Delivery '{row.IdempotencyKey}' is {row.State} and keeps no record; only Dead and Unknown ones can be replayed.", nameof(row));
+                $"Delivery '{row.IdempotencyKey}' is {row.State} and keeps no record; only Dead and Unknown ones can be replayed.",
+                nameof(row));
         }
 
         return new OutgoingRecord
@@ -38,7 +39,8 @@ public static class DeliveryReplay
         foreach (var (name, text) in record.Headers)
         {
             if (name != Header) continue;
-            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var generation) && generation is >= 1 and <= 1_000_000)
+            if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var generation)
+                && generation is >= 1 and <= 1_000_000)
             {
                 return generation;
             }

@@ -47,7 +47,9 @@ public sealed record DeliveryRow
 /// <summary>Who writes: the owner of one partition for one group, under the epoch it took over with.</summary>
 public readonly record struct DeliveryFence(string Group, TopicPartition Source, long Epoch);
 
-/// <summary>A wish to send (or, with <see cref="SkipReason"/>, to end without sending), decided by <see cref="DeliveryTransitions.OnClaim"/>.</summary>
+/// <summary>
+/// A wish to send (or, with <see cref="SkipReason"/>, to end without sending), decided by <see cref="DeliveryTransitions.OnClaim"/>.
+/// </summary>
 public sealed record DeliveryClaim
 {
     public required Delivery Delivery { get; init; }

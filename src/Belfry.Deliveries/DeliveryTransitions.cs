@@ -57,7 +57,8 @@ public static class DeliveryTransitions
     }
 
     /// <summary>The row to write; null when <paramref name="accepted"/> says a repeat, or a refusal.</summary>
-    public static DeliveryRow? OnComplete(DeliveryRow? row, DeliveryCompletion completion, long epoch, DateTimeOffset now, out bool accepted)
+    public static DeliveryRow? OnComplete(DeliveryRow? row, DeliveryCompletion completion, long epoch, DateTimeOffset now,
+        out bool accepted)
     {
         accepted = row is not null && row.Epoch == epoch && row.Attempt == completion.Attempt
             && (row.State == DeliveryState.Sending || row.State == completion.State);

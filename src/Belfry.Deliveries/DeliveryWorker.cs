@@ -29,7 +29,8 @@ public sealed record DeliveryRoute
 
 /// <summary>
 /// One consumer group for one channel: every record of the topic that decodes to a <see cref="Delivery"/> is sent once in the absence of
-/// faults, and at least once or at most once across them as the channel's <see cref="UnknownOutcomePolicy"/> says. Source: design section 8.
+/// faults, and at least once or at most once across them as the channel's <see cref="UnknownOutcomePolicy"/> says. Source: design section
+/// 8.
 /// </summary>
 public sealed class DeliveryWorker(
     DeliveryRoute route, IPartitionedLog log, IParkedRecordStore parked, IDeliveryStore store, IFastClaims claims,

@@ -46,7 +46,8 @@ internal sealed class OpenDeliveries
     {
         lock (_lock)
         {
-            foreach (var key in _open.Where(o => o.Value.Claim.Record.Offset == record.Offset).Select(o => o.Key).ToList()) _open.Remove(key);
+            foreach (var key in _open.Where(o => o.Value.Claim.Record.Offset == record.Offset).Select(o => o.Key).ToList())
+                _open.Remove(key);
         }
     }
 }

@@ -60,7 +60,8 @@ public sealed class CircuitBreakerTests
     [Fact]
     public void It_does_what_ten_lines_of_model_do()
     {
-        var commands = Gen.Choose(0, 6).SelectMany(wait => Gen.Choose(0, 5).Select(what => (wait, what))).ListOf(100).Select(l => l.ToArray());
+        var commands = Gen.Choose(0, 6).SelectMany(wait => Gen.Choose(0, 5).Select(what => (wait, what))).ListOf(100)
+            .Select(l => l.ToArray());
         Prop.ForAll(commands.ToArbitrary(), run =>
         {
             var breaker = new CircuitBreaker(Options);

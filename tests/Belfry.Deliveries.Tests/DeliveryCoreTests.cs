@@ -44,7 +44,8 @@ public sealed class DeliveryCoreTests
     public void A_replay_has_the_full_number_of_attempts_again()
     {
         var row = Sample.Row(DeliveryState.Sending, attempt: 11, before: 6);
-        DeliveryCore.AfterSend(Sample.Claim(), row, new SendOutcome.Transient("t"), Options, 0, Sample.Now).State.ShouldBe(DeliveryState.Retry);
+        DeliveryCore.AfterSend(Sample.Claim(), row, new SendOutcome.Transient("t"), Options, 0, Sample.Now)
+            .State.ShouldBe(DeliveryState.Retry);
         DeliveryCore.AfterSend(Sample.Claim(), row with { Attempt = 12 }, new SendOutcome.Transient("t"), Options, 0, Sample.Now)
             .State.ShouldBe(DeliveryState.Dead);
     }
@@ -55,7 +56,8 @@ public sealed class DeliveryCoreTests
         var bad = new DeliveryOptions { SendTimeout = TimeSpan.Zero, BatchMax = 0, Breaker = new BreakerOptions { FailuresToOpen = 0 } };
         var message = Should.Throw<ArgumentException>(bad.Validate).Message;
         message.ShouldSatisfyAllConditions(
-            () => message.ShouldContain("SendTimeout"), () => message.ShouldContain("BatchMax"), () => message.ShouldContain("FailuresToOpen"));
+            () => message.ShouldContain("SendTimeout"), () => message.ShouldContain("BatchMax"),
+            () => message.ShouldContain("FailuresToOpen"));
         new DeliveryOptions().Validate();
     }
 

@@ -43,7 +43,8 @@ public sealed class DeliveryTransitionsTests
         DeliveryState? state, long rowEpoch, UnknownOutcomePolicy policy, bool skip, bool spent, ClaimVerdict verdict, DeliveryState after)
     {
         var row = state is { } s ? Sample.Row(s, rowEpoch, attempt: spent ? 6 : 2) : null;
-        var step = DeliveryTransitions.OnClaim(row, Sample.Claim(policy) with { SkipReason = skip ? "acknowledged" : null }, Epoch, Sample.Now);
+        var step = DeliveryTransitions.OnClaim(row, Sample.Claim(policy) with { SkipReason = skip ? "acknowledged" : null }, Epoch,
+            Sample.Now);
         (step.Result.Verdict, step.Result.Row.State).ShouldBe((verdict, after));
         step.Result.Resumed.ShouldBe(verdict == ClaimVerdict.Granted && state == DeliveryState.Sending);
         if (verdict == ClaimVerdict.Granted) step.Result.Row.Attempt.ShouldBe((row?.Attempt ?? 0) + 1);
@@ -82,7 +83,8 @@ public sealed class DeliveryTransitionsTests
         foreach (var state in Enum.GetValues<DeliveryState>())
         foreach (var epoch in new[] { Epoch - 1, Epoch, Epoch + 1 })
         foreach (var attempt in new[] { 1, 2, 3 })
-        foreach (var to in new[] { DeliveryState.Sent, DeliveryState.Retry, DeliveryState.Unknown, DeliveryState.Dead, DeliveryState.Skipped })
+        foreach (var to in new[]
+            { DeliveryState.Sent, DeliveryState.Retry, DeliveryState.Unknown, DeliveryState.Dead, DeliveryState.Skipped })
         {
             var completion = new DeliveryCompletion
             {
@@ -101,7 +103,10 @@ public sealed class DeliveryTransitionsTests
     [Fact]
     public void A_completion_without_a_row_is_refused()
     {
-        var completion = new DeliveryCompletion { Delivery = Sample.Delivery(), Record = Sample.Record(), Attempt = 1, State = DeliveryState.Sent };
+        var completion = new DeliveryCompletion
+        {
+            Delivery = Sample.Delivery(), Record = Sample.Record(), Attempt = 1, State = DeliveryState.Sent,
+        };
         DeliveryTransitions.OnComplete(null, completion, Epoch, Sample.Now, out var accepted).ShouldBeNull();
         accepted.ShouldBeFalse();
     }

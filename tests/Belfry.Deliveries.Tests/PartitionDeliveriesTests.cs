@@ -186,7 +186,8 @@ public sealed class PartitionDeliveriesTests
             rig.Channel.Script = (_, _) => answer;
             rig.OnReport = _ => throw new TimeoutException("log away");
             var owner = await rig.OwnerAsync();
-            (await owner.HandleAsync(Sample.Record(), 1, default)).ShouldBeOfType<HandlerOutcome.Retry>().After.ShouldBe(rig.Options.FaultWait);
+            (await owner.HandleAsync(Sample.Record(), 1, default)).ShouldBeOfType<HandlerOutcome.Retry>()
+                .After.ShouldBe(rig.Options.FaultWait);
             rig.OnReport = _ => ValueTask.CompletedTask;
             await owner.HandleAsync(Sample.Record(), 1, default);
             rig.Reports.ShouldHaveSingleItem().Attempt.ShouldBe(1);

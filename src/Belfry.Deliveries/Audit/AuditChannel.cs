@@ -1,6 +1,8 @@
 namespace Belfry.Deliveries;
 
-/// <summary>Deliveries as lines of an <see cref="AuditFile"/>. The file knows its keys, also after a restart: a repeat adds nothing.</summary>
+/// <summary>
+/// Deliveries as lines of an <see cref="AuditFile"/>. The file knows its keys, also after a restart: a repeat adds nothing.
+/// </summary>
 public sealed class AuditChannel(AuditFile file, TimeProvider time) : IDeliveryChannel
 {
     public string Name => "audit";

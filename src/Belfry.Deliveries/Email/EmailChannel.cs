@@ -30,8 +30,8 @@ public sealed record EmailOptions
 
 /// <summary>
 /// E-mail over SMTP, one connection a message. SMTP offers no idempotency key, so a repeat is a second mail with the same
-/// <c>Message-ID</c>, which most mailboxes show once. Replies 4xx are transient and 5xx permanent (RFC 5321, section 4.2.1); a
-/// connection lost in mid-conversation is an unknown outcome.
+/// <c>Message-ID</c>, which most mailboxes show once. Replies 4xx are transient and 5xx permanent (RFC 5321, section 4.2.1). A
+/// connection lost, or silent to the timeout, is transient before the server has asked for the data, and an unknown outcome after.
 /// </summary>
 public sealed class EmailChannel : IDeliveryChannel
 {
@@ -73,26 +73,24 @@ public sealed class EmailChannel : IDeliveryChannel
 
     private async ValueTask<SendOutcome> SendAsync(MailMessage message, CancellationToken cancel)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        limit.CancelAfter(_options.Timeout);
         using var client = new SmtpClient(_options.Host, _options.Port)
         {
             EnableSsl = _options.UseTls,
+            Timeout = (int)_options.Timeout.TotalMilliseconds,
             UseDefaultCredentials = false,
             Credentials = _options.User is { } user ? new NetworkCredential(user, _options.Password) : null,
         };
         try
         {
-            await client.SendMailAsync(message, limit.Token);
+            // The client's asynchronous calls read the answer to the data synchronously, beyond the reach of any token: a silent server
+            // would hold the caller for ever. Its synchronous call has a timeout that breaks the connection, wherever it stands.
+            using var stop = cancel.UnsafeRegister(static state => ((SmtpClient)state!).SendAsyncCancel(), client);
+            await Task.Run(() => client.Send(message), CancellationToken.None);
             return new SendOutcome.Sent(message.Headers["Message-ID"]);
-        }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested)
-        {
-            return new SendOutcome.Unknown($"{_endpoint} did not answer within {_options.Timeout}");
         }
         catch (SmtpException fault)
         {
-            return OutcomeOf(fault);
+            return OutcomeOf(fault, message);
         }
         catch (AuthenticationException tls)
         {
@@ -100,25 +98,20 @@ public sealed class EmailChannel : IDeliveryChannel
         }
         catch (Exception lost) when (lost is IOException or SocketException)
         {
-            return new SendOutcome.Unknown($"{_endpoint}: the connection was lost: {lost.Message}");
+            return Unanswered(message, $"{_endpoint}: the connection was lost: {lost.Message}");
         }
     }
 
-    private SendOutcome OutcomeOf(SmtpException fault)
+    private SendOutcome OutcomeOf(SmtpException fault, MailMessage message)
     {
         var code = (int)fault.StatusCode;
         if (code is >= 400 and < 500) return new SendOutcome.Transient($"{_endpoint} answered {code}: {Line(fault.Message)}");
         if (code is >= 500 and < 600) return new SendOutcome.Permanent($"{_endpoint} answered {code}: {Line(fault.Message)}");
-        var cause = fault.GetBaseException();
-        var text = Line($"{_endpoint}: {fault.Message} {cause.Message}");
-        return NeverConnected(cause) ? new SendOutcome.Transient(text) : new SendOutcome.Unknown(text);
+        return Unanswered(message, Line($"{_endpoint}: {fault.Message} {fault.GetBaseException().Message}"));
     }
 
-    private static bool NeverConnected(Exception cause) => cause is AuthenticationException or SocketException
-    {
-        SocketErrorCode: SocketError.ConnectionRefused or SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData
-            or SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.HostDown,
-    };
+    private static SendOutcome Unanswered(MailMessage message, string reason) =>
+        EmailComposer.HasBegunData(message) ? new SendOutcome.Unknown(reason) : new SendOutcome.Transient(reason);
 
     private static string Line(string text)
     {

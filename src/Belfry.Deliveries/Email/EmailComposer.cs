@@ -26,9 +26,6 @@ internal static class EmailComposer
             Subject = SafeSubject(content.Subject),
             SubjectEncoding = Encoding.UTF8,
             HeadersEncoding = Encoding.UTF8,
-            BodyEncoding = Encoding.UTF8,
-            Body = content.Text,
-            IsBodyHtml = false,
         };
         try
         {
@@ -36,11 +33,8 @@ internal static class EmailComposer
             message.Headers.Add("Message-ID", $"<{NameOf(idempotencyKey)}@{from.Host}>");
             message.Headers.Add("Auto-Submitted", "auto-generated");
             foreach (var (name, value) in content.Headers) AddHeader(message, name, value);
-            if (content.Html is { } html)
-            {
-                message.AlternateViews.Add(AlternateView.CreateAlternateViewFromString(html, Encoding.UTF8, MediaTypeNames.Text.Html));
-            }
-
+            message.AlternateViews.Add(View(content.Text.Length > 0 ? content.Text : "\r\n", MediaTypeNames.Text.Plain));
+            if (content.Html is { } html) message.AlternateViews.Add(View(html, MediaTypeNames.Text.Html));
             return message;
         }
         catch
@@ -49,6 +43,12 @@ internal static class EmailComposer
             throw;
         }
     }
+
+    /// <summary>
+    /// True once any of the text has been read to be sent, which happens only after the server has asked for the data (354 in RFC 5321,
+    /// section 4.1.1.4). False: the server cannot have taken the mail.
+    /// </summary>
+    public static bool HasBegunData(MailMessage message) => message.AlternateViews[0].ContentStream.Position > 0;
 
     /// <summary>A name for files and message ids that is the same for the same key: 40 hexadecimal digits.</summary>
     public static string NameOf(string idempotencyKey) =>
@@ -70,6 +70,9 @@ internal static class EmailComposer
         if (safe.Length <= SubjectCharsMax) return safe;
         return safe[..(char.IsHighSurrogate(safe[SubjectCharsMax - 1]) ? SubjectCharsMax - 1 : SubjectCharsMax)];
     }
+
+    private static AlternateView View(string text, string mediaType) =>
+        AlternateView.CreateAlternateViewFromString(text, Encoding.UTF8, mediaType);
 
     private static void AddHeader(MailMessage message, string name, string value)
     {

@@ -17,6 +17,7 @@ public sealed class OutboundGuard
     private readonly List<IPNetwork> _networks = [];
     private readonly IReadOnlyList<int> _ports;
     private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
+    private readonly Func<IPAddress[], int, CancellationToken, Task<Stream>> _connect;
 
     /// <param name="allowList">
     /// Entries <c>host:port</c> (that name and port, at any address) or a CIDR network, <c>10.1.0.0/16</c> (those addresses, at any port).
@@ -27,11 +28,14 @@ public sealed class OutboundGuard
     {
     }
 
-    /// <summary>With ports and a resolver of a test's own, so that the rules on addresses are seen to hold by themselves.</summary>
+    /// <summary>
+    /// With ports, resolver and connections of a test's own, so that the rules on addresses are seen to hold by themselves.
+    /// </summary>
     internal OutboundGuard(
-        IReadOnlyList<string> allowList, IReadOnlyList<int> ports, Func<string, CancellationToken, Task<IPAddress[]>> resolve)
+        IReadOnlyList<string> allowList, IReadOnlyList<int> ports, Func<string, CancellationToken, Task<IPAddress[]>> resolve,
+        Func<IPAddress[], int, CancellationToken, Task<Stream>>? connect = null)
     {
-        (_ports, _resolve) = (ports, resolve);
+        (_ports, _resolve, _connect) = (ports, resolve, connect ?? OpenAsync);
         foreach (var entry in allowList)
         {
             if (IPNetwork.TryParse(entry, out var network)) _networks.Add(network);
@@ -56,10 +60,15 @@ public sealed class OutboundGuard
                 $"Requests to '{endpoint.Host}:{endpoint.Port}' are denied: {why}; an operator may allow it by host:port or CIDR.");
         }
 
+        return await _connect(allowed, endpoint.Port, cancel);
+    }
+
+    private static async Task<Stream> OpenAsync(IPAddress[] addresses, int port, CancellationToken cancel)
+    {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(allowed, endpoint.Port, cancel);
+            await socket.ConnectAsync(addresses, port, cancel);
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch

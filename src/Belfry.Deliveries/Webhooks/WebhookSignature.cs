@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Belfry.Deliveries;
 
-/// <summary>The signature header of PagerDuty's webhooks v3: <c>v1=</c> and the hexadecimal HMAC-SHA256 of the raw body, per secret.</summary>
+/// <summary>
+/// The signature header of PagerDuty's webhooks v3: <c>v1=</c> and the hexadecimal HMAC-SHA256 of the raw body, per secret.
+/// </summary>
 public static class WebhookSignature
 {
     public const string Header = "X-PagerDuty-Signature";

@@ -71,7 +71,8 @@ public sealed class EmailChannelTests : IAsyncLifetime
     {
         _sink.DropsAfterData = true;
         (await SendAsync(Content())).ShouldBeOfType<SendOutcome.Unknown>();
-        _sink.Mails.Count.ShouldBe(1);
+        (await SendAsync(Content() with { Text = "", Html = null })).ShouldBeOfType<SendOutcome.Unknown>();
+        _sink.Mails.Count.ShouldBe(2);
     }
 
     [Fact]
@@ -79,6 +80,28 @@ public sealed class EmailChannelTests : IAsyncLifetime
     {
         _sink.HangsAfterData = true;
         (await SendAsync(Content(), TimeSpan.FromMilliseconds(500))).ShouldBeOfType<SendOutcome.Unknown>();
+    }
+
+    [Theory]
+    [InlineData("EHLO")]
+    [InlineData("MAIL")]
+    [InlineData("RCPT")]
+    [InlineData("DATA")]
+    public async Task A_connection_dropped_before_the_data_is_transient(string verb)
+    {
+        _sink.DropsAt = verb;
+        (await SendAsync(Content())).ShouldBeOfType<SendOutcome.Transient>();
+        (await SendAsync(Content() with { Text = "", Html = null })).ShouldBeOfType<SendOutcome.Transient>();
+        _sink.Mails.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("EHLO")]
+    [InlineData("DATA")]
+    public async Task A_server_silent_before_the_data_is_transient_at_the_timeout(string verb)
+    {
+        _sink.HangsAt = verb;
+        (await SendAsync(Content(), TimeSpan.FromMilliseconds(500))).ShouldBeOfType<SendOutcome.Transient>();
     }
 
     [Fact]
@@ -169,7 +192,8 @@ public sealed class EmailChannelTests : IAsyncLifetime
 
     private static EmailContent Content() => new()
     {
-        To = "Bob <bob@example.org>", Subject = "Disk full", Text = "The disk of db-1 is full.", Html = "<p>The disk of <b>db-1</b> is full.</p>",
+        To = "Bob <bob@example.org>", Subject = "Disk full", Text = "The disk of db-1 is full.",
+        Html = "<p>The disk of <b>db-1</b> is full.</p>",
     };
 
     private static EmailContent WithHeader(string name, string value) => Content() with

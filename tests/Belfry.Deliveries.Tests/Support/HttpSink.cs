@@ -43,14 +43,15 @@ internal sealed class HttpSink : IAsyncDisposable
         }
     }
 
-    public static string Status(string line, string headers = "") => $"HTTP/1.1 {line}\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n";
+    public static string Status(string line, string headers = "") =>
+        $"HTTP/1.1 {line}\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n";
 
     public async ValueTask DisposeAsync()
     {
         if (_stop.IsCancellationRequested) return;
         await _stop.CancelAsync();
-        _listener.Stop();
         await _serving;
+        _listener.Stop();
     }
 
     private async Task ServeAsync()
@@ -65,7 +66,7 @@ internal sealed class HttpSink : IAsyncDisposable
                 clients.Add(AnswerAsync(client));
             }
         }
-        catch (Exception stopped) when (stopped is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
             await Task.WhenAll(clients);
         }
@@ -106,7 +107,8 @@ internal sealed class HttpSink : IAsyncDisposable
             if (end >= 0)
             {
                 var lines = text[..end].Split("\r\n");
-                var headers = lines.Skip(1).Select(l => l.Split(": ", 2)).ToDictionary(p => p[0], p => p[1], StringComparer.OrdinalIgnoreCase);
+                var headers = lines.Skip(1).Select(l => l.Split(": ", 2))
+                    .ToDictionary(p => p[0], p => p[1], StringComparer.OrdinalIgnoreCase);
                 var length = int.Parse(headers.GetValueOrDefault("Content-Length", "0"));
                 if (text.Length >= end + 4 + length) return new HttpHit(lines[0], headers, text.Substring(end + 4, length));
             }

@@ -24,6 +24,12 @@ internal sealed class SmtpSink : IAsyncDisposable
     public string RecipientReply { get; set; } = "250 ok";
     public string DataReply { get; set; } = "250 taken";
 
+    /// <summary>Closes without a word when this verb comes; null: never.</summary>
+    public string? DropsAt { get; set; }
+
+    /// <summary>Never answers this verb; null: answers all.</summary>
+    public string? HangsAt { get; set; }
+
     /// <summary>Takes the mail, then closes without a word.</summary>
     public bool DropsAfterData { get; set; }
 
@@ -42,8 +48,8 @@ internal sealed class SmtpSink : IAsyncDisposable
     {
         if (_stop.IsCancellationRequested) return;
         await _stop.CancelAsync();
-        _listener.Stop();
         await _serving;
+        _listener.Stop();
     }
 
     private async Task ServeAsync()
@@ -53,7 +59,7 @@ internal sealed class SmtpSink : IAsyncDisposable
         {
             while (true) clients.Add(TalkAsync(await _listener.AcceptTcpClientAsync(_stop.Token)));
         }
-        catch (Exception stopped) when (stopped is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
             await Task.WhenAll(clients);
         }
@@ -72,6 +78,8 @@ internal sealed class SmtpSink : IAsyncDisposable
                 while (await reader.ReadLineAsync(_stop.Token) is { } line)
                 {
                     var verb = line.Split(' ', ':')[0].ToUpperInvariant();
+                    if (verb == DropsAt) return;
+                    if (verb == HangsAt) await Task.Delay(Timeout.Infinite, _stop.Token);
                     if (verb == "RCPT") recipients.Add(line);
                     if (verb == "DATA")
                     {
@@ -97,11 +105,13 @@ internal sealed class SmtpSink : IAsyncDisposable
     private async Task<string> ReadDataAsync(StreamReader reader)
     {
         var text = new StringBuilder();
-        while (await reader.ReadLineAsync(_stop.Token) is { } line && line != ".") text.Append(line.StartsWith('.') ? line[1..] : line).Append('\n');
+        while (await reader.ReadLineAsync(_stop.Token) is { } line && line != ".")
+            text.Append(line.StartsWith('.') ? line[1..] : line).Append('\n');
         return text.ToString();
     }
 
-    private async Task SayAsync(NetworkStream stream, string line) => await stream.WriteAsync(Encoding.Latin1.GetBytes(line + "\r\n"), _stop.Token);
+    private async Task SayAsync(NetworkStream stream, string line) =>
+        await stream.WriteAsync(Encoding.Latin1.GetBytes(line + "\r\n"), _stop.Token);
 }
 
 internal sealed record SmtpMail(IReadOnlyList<string> Recipients, string Text)
@@ -109,5 +119,6 @@ internal sealed record SmtpMail(IReadOnlyList<string> Recipients, string Text)
     /// <summary>The header block, unfolded.</summary>
     public string[] Headers => Text.Split("\n\n", 2)[0].Replace("\n ", " ").Replace("\n\t", " ").Split('\n');
 
-    public string Header(string name) => Headers.Single(h => h.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))[(name.Length + 1)..].Trim();
+    public string Header(string name) =>
+        Headers.Single(h => h.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))[(name.Length + 1)..].Trim();
 }

@@ -100,7 +100,8 @@ public sealed class WebhookChannelTests : IAsyncLifetime
         (await SendAsync()).ShouldBeOfType<SendOutcome.Transient>();
         var port = _sink.Port;
         await _sink.DisposeAsync();
-        (await SendAsync(url: $"http://127.0.0.1:{port}/")).ShouldBeOfType<SendOutcome.Transient>().Reason.ShouldStartWith("ConnectionError");
+        (await SendAsync(url: $"http://127.0.0.1:{port}/")).ShouldBeOfType<SendOutcome.Transient>()
+            .Reason.ShouldStartWith("ConnectionError");
     }
 
     [Fact]
