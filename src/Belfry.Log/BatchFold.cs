@@ -17,7 +17,9 @@ public interface IBatchFold
     /// waits, loads again and repeats; after several failures it narrows down to one record and rejects that one.
     /// </summary>
     /// <exception cref="OwnershipLostException">There is a newer owner: this one stops.</exception>
-    /// <exception cref="LogUnavailableException">Transient: repeated without end, never rejected; so is any exception named transient in the owner's options.</exception>
+    /// <exception cref="LogUnavailableException">
+    /// Transient: repeated without end, never rejected; so is any exception named transient in the owner's options.
+    /// </exception>
     ValueTask FoldAsync(IReadOnlyList<LogRecord> batch, CancellationToken cancel);
 
     /// <summary>Durably puts one record aside with its bytes and the reason (a dead letter), and moves the position past it.</summary>

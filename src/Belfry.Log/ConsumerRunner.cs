@@ -106,7 +106,8 @@ public sealed partial class ConsumerRunner(
     {
         try
         {
-            var records = await consumer.PollAsync(set, options.PollRecordsMax, set.AnyPaused ? Shorter(PausedPollWait) : options.PollWait, cancel);
+            var wait = set.AnyPaused ? Shorter(PausedPollWait) : options.PollWait;
+            var records = await consumer.PollAsync(set, options.PollRecordsMax, wait, cancel);
             if (records.Count > 0) set.Offer(records);
         }
         catch (LogUnavailableException fault)

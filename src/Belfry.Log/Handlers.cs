@@ -13,7 +13,10 @@ public abstract record HandlerOutcome
     /// <summary>Done; its offset may be committed.</summary>
     public sealed record Done : HandlerOutcome;
 
-    /// <summary>Try again after <see cref="After"/> (null: the retry policy's backoff). Counts as an attempt unless <see cref="BurnsAttempt"/> is false.</summary>
+    /// <summary>
+    /// Try again after <see cref="After"/> (null: the retry policy's backoff). Counts as an attempt unless <see cref="BurnsAttempt"/> is
+    /// false.
+    /// </summary>
     public sealed record Retry(string Reason, TimeSpan? After = null, bool BurnsAttempt = true) : HandlerOutcome;
 
     /// <summary>Will never succeed: to the dead letters, with its bytes and the reason.</summary>

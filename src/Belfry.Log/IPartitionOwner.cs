@@ -7,7 +7,9 @@ namespace Belfry.Log;
 /// </summary>
 public interface IPartitionOwner
 {
-    /// <summary>The owner's own loop, started once at assignment: load, then turn by turn. Ends after <see cref="StopAsync"/> or on cancel.</summary>
+    /// <summary>
+    /// The owner's own loop, started once at assignment: load, then turn by turn. Ends after <see cref="StopAsync"/> or on cancel.
+    /// </summary>
     Task RunAsync(CancellationToken cancel);
 
     /// <summary>Takes records in; always takes them all (the runner pauses before there are too many).</summary>
@@ -19,7 +21,9 @@ public interface IPartitionOwner
     /// <summary>The next offset to commit of one source partition: below it all is durably done. Null while unknown.</summary>
     long? LowWaterMark(TopicPartition source);
 
-    /// <summary>Starts no more work, waits for what runs until <paramref name="cancel"/>, flushes. Afterwards the low-water mark is final.</summary>
+    /// <summary>
+    /// Starts no more work, waits for what runs until <paramref name="cancel"/>, flushes. Afterwards the low-water mark is final.
+    /// </summary>
     ValueTask StopAsync(CancellationToken cancel);
 }
 

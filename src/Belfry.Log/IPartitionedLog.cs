@@ -71,7 +71,9 @@ public interface IAssignmentListener
     /// <summary>These partitions are now owned. Return fast: loading belongs to the owner's own loop.</summary>
     void Assigned(IReadOnlyList<TopicPartition> partitions);
 
-    /// <summary>These are about to leave: stop, drain within a bound, commit through <paramref name="consumer"/>. The next owner waits.</summary>
+    /// <summary>
+    /// These are about to leave: stop, drain within a bound, commit through <paramref name="consumer"/>. The next owner waits.
+    /// </summary>
     ValueTask RevokedAsync(ILogConsumer consumer, IReadOnlyList<TopicPartition> partitions);
 
     /// <summary>These are gone already: stop, commit nothing.</summary>

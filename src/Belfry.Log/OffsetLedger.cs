@@ -26,7 +26,8 @@ public sealed class OffsetLedger(int slotsMax = 1 << 20)
     public long Track(long offset)
     {
         if (offset < 0 || offset < _next)
-            throw new ArgumentOutOfRangeException(nameof(offset), offset, $"Offset {offset} follows {_next - 1}; offsets of a partition grow.");
+            throw new ArgumentOutOfRangeException(nameof(offset), offset,
+                $"Offset {offset} follows {_next - 1}; offsets of a partition grow.");
         if (Count == _slots.Length) Grow();
         _slots[_tail & (_slots.Length - 1)] = offset;
         _next = offset + 1;
@@ -48,7 +49,8 @@ public sealed class OffsetLedger(int slotsMax = 1 << 20)
     {
         if (_slots.Length * 2L > slotsMax)
             throw new InvalidOperationException(
-                $"The offset ledger holds {Count} of at most {slotsMax} records; lower {nameof(ConsumerOptions)}.{nameof(ConsumerOptions.HeldMax)}.");
+                $"The offset ledger holds {Count} of at most {slotsMax} records; " +
+                $"lower {nameof(ConsumerOptions)}.{nameof(ConsumerOptions.HeldMax)}.");
         var grown = new long[_slots.Length * 2];
         for (var at = _head; at < _tail; at++) grown[at & (grown.Length - 1)] = _slots[at & (_slots.Length - 1)];
         _slots = grown;

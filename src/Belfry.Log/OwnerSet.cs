@@ -143,7 +143,8 @@ internal sealed partial class OwnerSet(
         List<KeyValuePair<TopicPartition, long>> due = [];
         foreach (var owned in of)
             foreach (var source in owned.Sources)
-                if (owned.Fault is null && owned.Owner.LowWaterMark(source) is { } mark && owned.Committed.GetValueOrDefault(source, -1) < mark)
+                if (owned.Fault is null && owned.Owner.LowWaterMark(source) is { } mark
+                    && owned.Committed.GetValueOrDefault(source, -1) < mark)
                     due.Add(new(source, mark));
         if (due.Count == 0) return;
         await consumer.CommitAsync(due, cancel);
@@ -169,7 +170,8 @@ internal sealed partial class OwnerSet(
     [LoggerMessage(1021, LogLevel.Information, "Group {Group}: {Change} {Partitions}")]
     private partial void AssignmentChanged(string group, string change, string partitions);
 
-    [LoggerMessage(1023, LogLevel.Warning, "Group {Group}: the commit at a revocation failed; the records since the last commit come again")]
+    [LoggerMessage(1023, LogLevel.Warning,
+        "Group {Group}: the commit at a revocation failed; the records since the last commit come again")]
     private partial void LastCommitFailed(Exception fault, string group);
 
     [LoggerMessage(1022, LogLevel.Error, "The owner of {Partition} failed")]

@@ -33,7 +33,9 @@ public abstract class OutboxTransaction
     /// <summary>The connection, inside the transaction: commands made from it take part.</summary>
     public abstract DbConnection Connection { get; }
 
-    /// <summary>Adds messages in order. A lane is published in order by one relay: give all records of an ordering key the same lane.</summary>
+    /// <summary>
+    /// Adds messages in order. A lane is published in order by one relay: give all records of an ordering key the same lane.
+    /// </summary>
     public abstract ValueTask AddAsync(string lane, IReadOnlyList<OutgoingRecord> records);
 }
 

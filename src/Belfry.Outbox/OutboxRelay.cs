@@ -21,7 +21,9 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
     private bool _poked;
     private TaskCompletionSource? _waiter;
 
-    /// <summary>Publishes what is there, then waits for <see cref="Poke"/> (or a second, for what others left). Ends on cancel; faults are retried.</summary>
+    /// <summary>
+    /// Publishes what is there, then waits for <see cref="Poke"/> (or a second, for what others left). Ends on cancel; faults are retried.
+    /// </summary>
     public async Task RunAsync(CancellationToken cancel)
     {
         var faults = 0;
@@ -40,7 +42,8 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
             catch (Exception exception)
             {
                 var backoff = Backoff(faults++);
-                logger.LogWarning(exception, "Outbox lane '{Lane}' could not publish ({Faults} times in a row); again in {Backoff}.", lane, faults, backoff);
+                logger.LogWarning(exception, "Outbox lane '{Lane}' could not publish ({Faults} times in a row); again in {Backoff}.", lane,
+                    faults, backoff);
                 await DelayAsync(backoff, cancel);
             }
         }
@@ -101,7 +104,8 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
             else _waiter = waiter;
         }
 
-        await using (time.CreateTimer(static state => ((TaskCompletionSource)state!).TrySetResult(), waiter, LookAgain, Timeout.InfiniteTimeSpan))
+        await using (time.CreateTimer(
+            static state => ((TaskCompletionSource)state!).TrySetResult(), waiter, LookAgain, Timeout.InfiniteTimeSpan))
         await using (cancel.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), waiter))
             await waiter.Task;
         lock (_lock)

@@ -60,5 +60,6 @@ internal static class RecordHeaders
         return text;
     }
 
-    private static FormatException Damaged() => new("The headers of a stored record are cut short: the file is damaged, check it (integrity_check).");
+    private static FormatException Damaged() =>
+        new("The headers of a stored record are cut short: the file is damaged, check it (integrity_check).");
 }

@@ -48,7 +48,8 @@ internal sealed class SqliteCommandCache
     {
         if (count >= StatementsMax)
             throw new InvalidOperationException(
-                $"A connection holds {count} of at most {StatementsMax} prepared statements; pass values as parameters, not in the text: {sql}");
+                $"A connection holds {count} of at most {StatementsMax} prepared statements; " +
+                $"pass values as parameters, not in the text: {sql}");
     }
 }
 
@@ -60,7 +61,8 @@ internal static class SqliteConnectionStatements
         SqliteCommandCache.Of(connection).Statement(connection, sql);
 
     /// <summary>The kept command of this text, its parameters set by name (<c>@name</c>); a null value is a SQL null.</summary>
-    public static SqliteCommand Command(this SqliteConnection connection, string sql, params ReadOnlySpan<(string Name, object? Value)> values)
+    public static SqliteCommand Command(this SqliteConnection connection, string sql,
+        params ReadOnlySpan<(string Name, object? Value)> values)
     {
         var command = SqliteCommandCache.Of(connection).Command(connection, sql);
         if (command.Parameters.Count == 0)

@@ -4,7 +4,9 @@ using SQLitePCL;
 
 namespace Belfry.Sqlite;
 
-/// <summary>Tells faults of the file from faults of the SQL: the former are the caller's to retry, the latter come out as they are.</summary>
+/// <summary>
+/// Tells faults of the file from faults of the SQL: the former are the caller's to retry, the latter come out as they are.
+/// </summary>
 internal static class SqliteFaults
 {
     public static Exception Translate(string path, Exception exception) =>

@@ -94,7 +94,9 @@ public sealed class SqliteFile : IAsyncDisposable
         return await item.Task;
     }
 
-    /// <summary>Runs <paramref name="read"/> in one snapshot on a read-only connection; it sees every write that completed before.</summary>
+    /// <summary>
+    /// Runs <paramref name="read"/> in one snapshot on a read-only connection; it sees every write that completed before.
+    /// </summary>
     /// <exception cref="StoreUnavailableException">The file cannot be read now, or all readers stayed busy. Retryable.</exception>
     public ValueTask<T> ReadAsync<T>(Func<SqliteConnection, T> read, CancellationToken cancel)
     {
@@ -102,7 +104,9 @@ public sealed class SqliteFile : IAsyncDisposable
         return _readers.ReadAsync(read, cancel);
     }
 
-    /// <summary>Checks the whole file (SQLite's <c>integrity_check</c>; reads every page). Empty when it is sound, else up to 100 faults.</summary>
+    /// <summary>
+    /// Checks the whole file (SQLite's <c>integrity_check</c>; reads every page). Empty when it is sound, else up to 100 faults.
+    /// </summary>
     public ValueTask<IReadOnlyList<string>> CheckIntegrityAsync(CancellationToken cancel) =>
         ReadAsync<IReadOnlyList<string>>(connection =>
         {
@@ -147,7 +151,8 @@ public sealed class SqliteFile : IAsyncDisposable
             _queue.Close();
             do
             {
-                foreach (var item in lot) item.Fail(new StoreUnavailableException($"The writer of '{Path}' ended: {exception.Message}", exception));
+                foreach (var item in lot)
+                    item.Fail(new StoreUnavailableException($"The writer of '{Path}' ended: {exception.Message}", exception));
             }
             while (_queue.Take(lot, _options.LotItemsMax));
             _writerEnded.TrySetException(exception);

@@ -48,7 +48,9 @@ public sealed record SqliteFileOptions
 /// <param name="Reads">Reads that completed.</param>
 public sealed record SqliteFileCounters(long Commits, long Items, long Rows, long FailedCommits, long Reads);
 
-/// <summary>Another process, or another <see cref="SqliteFile"/> of this one, has the file open. Stop the other one; not retryable before.</summary>
+/// <summary>
+/// Another process, or another <see cref="SqliteFile"/> of this one, has the file open. Stop the other one; not retryable before.
+/// </summary>
 public sealed class SqliteFileInUseException(string path, Exception inner) : Exception(
     $"'{path}' is in use by another process (its lock '{path}.lock' is held). One process serves an embedded file: stop the other one, " +
     "or give this one another path.", inner);

@@ -11,11 +11,13 @@ internal static class SqliteSchema
     /// <exception cref="InvalidOperationException">The file was written by a newer version of the module.</exception>
     public static void Apply(SqliteConnection connection, string module, params ReadOnlySpan<string> steps)
     {
-        connection.Statement("create table if not exists schema_version (module text primary key, version integer not null) without rowid").Run();
+        connection.Statement(
+            "create table if not exists schema_version (module text primary key, version integer not null) without rowid").Run();
         var version = Version(connection, module);
         if (version > steps.Length)
             throw new InvalidOperationException(
-                $"The tables of '{module}' are at version {version}, newer than {steps.Length} that this program knows; run the newer program.");
+                $"The tables of '{module}' are at version {version}, newer than {steps.Length} that this program knows; " +
+                "run the newer program.");
         for (var next = version; next < steps.Length; next++)
         {
             using var command = connection.CreateCommand();

@@ -2,7 +2,9 @@ using Microsoft.Data.Sqlite;
 
 namespace Belfry.Sqlite;
 
-/// <summary>One caller's write: waits in the queue, runs on the writer's thread inside its own savepoint, ends with the commit of its lot.</summary>
+/// <summary>
+/// One caller's write: waits in the queue, runs on the writer's thread inside its own savepoint, ends with the commit of its lot.
+/// </summary>
 internal abstract class SqliteWriteItem
 {
     private const int Waiting = 0;

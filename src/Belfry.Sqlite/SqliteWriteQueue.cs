@@ -27,7 +27,10 @@ internal sealed class SqliteWriteQueue(string path, int itemsMax, TimeSpan waitM
         _wake.Set();
     }
 
-    /// <summary>Called by the writer's thread: moves what waits into <paramref name="lot"/>, at most <paramref name="max"/>. False: closed and empty.</summary>
+    /// <summary>
+    /// Called by the writer's thread: moves what waits into <paramref name="lot"/>, at most <paramref name="max"/>. False: closed and
+    /// empty.
+    /// </summary>
     public bool Take(List<SqliteWriteItem> lot, int max)
     {
         lot.Clear();

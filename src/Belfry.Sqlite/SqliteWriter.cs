@@ -87,7 +87,9 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
         return at;
     }
 
-    /// <summary>A failing item undoes its own savepoint. Throws when the failure took the whole transaction along (disk full, I/O error).</summary>
+    /// <summary>
+    /// A failing item undoes its own savepoint. Throws when the failure took the whole transaction along (disk full, I/O error).
+    /// </summary>
     private void RunItem(SqliteConnection connection, SqliteWriteItem item)
     {
         _started.Add(item);
@@ -138,7 +140,9 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
         Volatile.Write(ref _rows, _rows + rows);
     }
 
-    /// <summary>Automatic checkpoints never wait for readers, so steady reading can let the log grow: past the bound this one waits.</summary>
+    /// <summary>
+    /// Automatic checkpoints never wait for readers, so steady reading can let the log grow: past the bound this one waits.
+    /// </summary>
     private void BoundWal(SqliteConnection connection)
     {
         var wal = new FileInfo(path + "-wal");
@@ -151,7 +155,8 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
         }
         catch (SqliteException exception)
         {
-            options.Logger.LogWarning(exception, "The write-ahead log of '{Path}' holds {Bytes} bytes and could not be emptied.", path, wal.Length);
+            options.Logger.LogWarning(exception, "The write-ahead log of '{Path}' holds {Bytes} bytes and could not be emptied.", path,
+                wal.Length);
         }
     }
 

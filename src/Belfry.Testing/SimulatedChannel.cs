@@ -79,7 +79,8 @@ public sealed class SimulatedChannel(string name, UnknownOutcomePolicy whenUnkno
     {
         lock (_lock)
         {
-            var known = whenUnknown == UnknownOutcomePolicy.ResendWithKey && _receipts.Exists(r => r.IdempotencyKey == delivery.IdempotencyKey);
+            var known = whenUnknown == UnknownOutcomePolicy.ResendWithKey
+                && _receipts.Exists(r => r.IdempotencyKey == delivery.IdempotencyKey);
             if (!known) _receipts.Add(new(delivery.IdempotencyKey, delivery.Recipient, attempt, time.GetUtcNow()));
         }
     }

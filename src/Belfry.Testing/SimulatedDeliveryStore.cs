@@ -65,7 +65,8 @@ public sealed class SimulatedDeliveryStore : IDeliveryStore
         string? channel, (DateOnly Day, string IdempotencyKey)? after, int max, CancellationToken cancel) =>
         CallAsync<IReadOnlyList<DeliveryRow>>(nameof(ListDeadAsync), () =>
         [
-            .. Dead(channel).Where(row => after is not { } last || _rows.Comparer.Compare((row.Day, row.IdempotencyKey), last) > 0).Take(max),
+            .. Dead(channel).Where(row => after is not { } last || _rows.Comparer.Compare((row.Day, row.IdempotencyKey), last) > 0)
+                .Take(max),
         ]);
 
     public ValueTask<long> CountDeadAsync(string? channel, CancellationToken cancel) =>

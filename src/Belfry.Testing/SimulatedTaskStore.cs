@@ -36,7 +36,8 @@ public sealed class SimulatedTaskStore : ITaskStore
         {
             var newest = _owners.GetValueOrDefault(batch.Partition.Source).Epoch;
             if (newest != batch.Epoch)
-                throw new OwnershipLostException($"{batch.Partition.Source} is at epoch {newest}; a write of epoch {batch.Epoch} is refused.");
+                throw new OwnershipLostException(
+                    $"{batch.Partition.Source} is at epoch {newest}; a write of epoch {batch.Epoch} is refused.");
             foreach (var row in batch.Tasks) Put(row);
             foreach (var record in batch.Undecodable) _undecodable[(batch.Partition.Source, record.Offset)] = record;
             _owners[batch.Partition.Source] = (newest, batch.Position);

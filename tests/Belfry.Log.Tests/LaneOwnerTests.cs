@@ -70,7 +70,8 @@ public sealed class LaneOwnerTests
     public void A_record_parked_but_not_committed_by_a_dead_process_runs_from_its_row_alone()
     {
         var cluster = new LaneCluster(1) { Options = new ConsumerOptions { CommitInterval = TimeSpan.FromHours(1) } };
-        cluster.Decide = (_, _, attempt) => attempt == 1 ? new HandlerOutcome.Retry("later", TimeSpan.FromSeconds(20)) : HandlerOutcome.Success;
+        cluster.Decide = (_, _, attempt) =>
+            attempt == 1 ? new HandlerOutcome.Retry("later", TimeSpan.FromSeconds(20)) : HandlerOutcome.Success;
         var first = cluster.StartNode();
         cluster.Append("a");
         cluster.World.Run(() => cluster.ParkedCount == 1);
@@ -86,7 +87,8 @@ public sealed class LaneOwnerTests
     public void A_stop_in_a_retry_wait_drains_at_once_and_leaves_the_record_for_the_next()
     {
         var cluster = new LaneCluster(1);
-        cluster.Decide = (_, _, attempt) => attempt == 1 ? new HandlerOutcome.Retry("later", TimeSpan.FromSeconds(2)) : HandlerOutcome.Success;
+        cluster.Decide = (_, _, attempt) =>
+            attempt == 1 ? new HandlerOutcome.Retry("later", TimeSpan.FromSeconds(2)) : HandlerOutcome.Success;
         var first = cluster.StartNode();
         cluster.Append("a");
         cluster.World.Run(() => cluster.HandlerCalls == 1);
@@ -165,7 +167,10 @@ public sealed class LaneOwnerTests
     [Fact]
     public void A_handler_past_its_timeout_is_cancelled_and_tried_again()
     {
-        var cluster = new LaneCluster(1, new LaneOptions { HandlerTimeout = TimeSpan.FromSeconds(3) }) { HandlerTimeMax = TimeSpan.FromDays(40) };
+        var cluster = new LaneCluster(1, new LaneOptions { HandlerTimeout = TimeSpan.FromSeconds(3) })
+        {
+            HandlerTimeMax = TimeSpan.FromDays(40),
+        };
         cluster.StartNode();
         cluster.Append("a");
         cluster.World.Run(() => cluster.HandlerCalls == 1);

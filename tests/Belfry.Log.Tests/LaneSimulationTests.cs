@@ -24,7 +24,8 @@ public sealed class LaneSimulationTests
         {
             var first = Play(seed, ordered: true);
             var second = Play(seed, ordered: true);
-            (second.World.TraceHash, second.World.Steps, second.HandlerCalls).ShouldBe((first.World.TraceHash, first.World.Steps, first.HandlerCalls));
+            (second.World.TraceHash, second.World.Steps, second.HandlerCalls)
+                .ShouldBe((first.World.TraceHash, first.World.Steps, first.HandlerCalls));
         }
     }
 
@@ -60,7 +61,8 @@ public sealed class LaneSimulationTests
     private static Func<SimulatedNode, string, int, HandlerOutcome> Unordered(Func<SimulatedNode, string, int, HandlerOutcome> decide) =>
         (node, text, attempt) => attempt > 1 ? HandlerOutcome.Success : decide(node, text, attempt) switch
         {
-            HandlerOutcome.Retry { After: { } after } retry when after > TimeSpan.FromSeconds(2) => retry with { After = TimeSpan.FromSeconds(1) },
+            HandlerOutcome.Retry { After: { } after } retry when after > TimeSpan.FromSeconds(2) =>
+                retry with { After = TimeSpan.FromSeconds(1) },
             var other => other,
         };
 

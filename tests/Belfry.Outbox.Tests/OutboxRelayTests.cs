@@ -191,7 +191,8 @@ public sealed class OutboxRelayTests : IAsyncDisposable
         while (!reached() || _time.ArmedTimers == 0)
         {
             if (TimeProvider.System.GetElapsedTime(started) > Patience)
-                throw new TimeoutException($"Not reached; pending {_store.Count}, appended [{string.Join(", ", _log.Appended)}], timers {_time.ArmedTimers}");
+                throw new TimeoutException(
+                    $"Not reached; pending {_store.Count}, appended [{string.Join(", ", _log.Appended)}], timers {_time.ArmedTimers}");
             await Task.Yield();
         }
     }

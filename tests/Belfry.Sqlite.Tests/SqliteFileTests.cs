@@ -65,7 +65,8 @@ public sealed class SqliteFileTests : IDisposable
         using var held = await HoldWriterAsync(file);
         var undone = new List<int>();
         var good = file.WriteAsync(c => Execute(c, "insert into t values (1)"), _ => undone.Add(-1), () => undone.Add(1), default).AsTask();
-        var orphan = file.WriteAsync(c => Execute(c, "insert into child values (99)"), _ => undone.Add(-2), () => undone.Add(2), default).AsTask();
+        var orphan = file.WriteAsync(c => Execute(c, "insert into child values (99)"), _ => undone.Add(-2), () => undone.Add(2), default)
+            .AsTask();
         held.Release();
         await Should.ThrowAsync<StoreUnavailableException>(good);
         await Should.ThrowAsync<StoreUnavailableException>(orphan);
@@ -190,7 +191,8 @@ public sealed class SqliteFileTests : IDisposable
     [Fact]
     public void Options_out_of_range_are_all_named()
     {
-        var error = Should.Throw<ArgumentException>(() => SqliteFile.Open(_folder.File, new SqliteFileOptions { Readers = 0, LotItemsMax = -1 }));
+        var error = Should.Throw<ArgumentException>(
+            () => SqliteFile.Open(_folder.File, new SqliteFileOptions { Readers = 0, LotItemsMax = -1 }));
         error.Message.ShouldContain("Readers");
         error.Message.ShouldContain("LotItemsMax");
     }
@@ -220,7 +222,8 @@ public sealed class SqliteFileTests : IDisposable
         return file;
     }
 
-    private static async Task InsertAsync(SqliteFile file, int n) => await file.WriteAsync(c => Execute(c, $"insert into t values ({n})"), default);
+    private static async Task InsertAsync(SqliteFile file, int n) =>
+        await file.WriteAsync(c => Execute(c, $"insert into t values ({n})"), default);
 
     private static async Task<List<long>> NumbersAsync(SqliteFile file) => await file.ReadAsync(Numbers, default);
 

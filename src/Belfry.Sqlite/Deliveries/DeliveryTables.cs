@@ -54,7 +54,8 @@ internal static class DeliveryTables
     }
 
     public static List<DeliveryRow> ListDead(
-        SqliteConnection connection, string? channel, (DateOnly Day, string IdempotencyKey)? after, int max) => All(connection.Statement($"""
+        SqliteConnection connection, string? channel, (DateOnly Day, string IdempotencyKey)? after, int max) =>
+        All(connection.Statement($"""
         select {Columns} from delivery
         where state in (3, 4) and (day, idem_key) > (?1, ?2) and (?3 is null or channel = ?3)
         order by day, idem_key limit ?4

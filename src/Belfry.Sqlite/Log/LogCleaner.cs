@@ -9,7 +9,9 @@ namespace Belfry.Sqlite;
 /// </summary>
 public sealed class LogCleaner(SqliteLog log, LogCleanerOptions options, ILogger logger)
 {
-    /// <summary>Cleans once every <see cref="LogCleanerOptions.Interval"/> until cancelled. A failed round is logged and the next one goes on.</summary>
+    /// <summary>
+    /// Cleans once every <see cref="LogCleanerOptions.Interval"/> until cancelled. A failed round is logged and the next one goes on.
+    /// </summary>
     public async Task RunAsync(CancellationToken cancel)
     {
         while (!cancel.IsCancellationRequested)
@@ -25,7 +27,8 @@ public sealed class LogCleaner(SqliteLog log, LogCleanerOptions options, ILogger
             }
             catch (LogUnavailableException exception)
             {
-                logger.LogWarning(exception, "Clean-up of '{Path}' stopped half way and goes on in {Interval}.", log.File.Path, options.Interval);
+                logger.LogWarning(exception, "Clean-up of '{Path}' stopped half way and goes on in {Interval}.", log.File.Path,
+                    options.Interval);
             }
         }
     }
@@ -52,7 +55,8 @@ public sealed class LogCleaner(SqliteLog log, LogCleanerOptions options, ILogger
         for (long batch = options.BatchRecords; batch == options.BatchRecords; removed += batch)
         {
             var end = partition.Extent.End;
-            batch = await log.CleanAsync(partition, connection => LogCleaning.Expire(connection, partition.Id, end, keepFromMs, options.BatchRecords), cancel);
+            batch = await log.CleanAsync(partition,
+                connection => LogCleaning.Expire(connection, partition.Id, end, keepFromMs, options.BatchRecords), cancel);
         }
 
         return removed;

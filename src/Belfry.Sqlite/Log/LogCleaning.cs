@@ -2,7 +2,9 @@ using Microsoft.Data.Sqlite;
 
 namespace Belfry.Sqlite;
 
-/// <summary>The SQL of clean-up. What may remove a partition's newest record notes the end first, for the end is derived from that record.</summary>
+/// <summary>
+/// The SQL of clean-up. What may remove a partition's newest record notes the end first, for the end is derived from that record.
+/// </summary>
 internal static class LogCleaning
 {
     /// <summary>The newest offset of each key in a window.</summary>
@@ -92,5 +94,6 @@ internal static class LogCleaning
     }
 
     private static void NoteEnd(SqliteConnection connection, long partitionId, long end) =>
-        connection.Statement("update log_partition set end_at_least = max(end_at_least, ?2) where id = ?1").Bind(1, partitionId).Bind(2, end).Run();
+        connection.Statement("update log_partition set end_at_least = max(end_at_least, ?2) where id = ?1")
+            .Bind(1, partitionId).Bind(2, end).Run();
 }

@@ -20,7 +20,8 @@ internal sealed class LogGroup(ConsumerGroup group, LogPartition[][] units)
     {
         if (other.CoPartitioned != group.CoPartitioned || !other.Topics.Order().SequenceEqual(group.Topics.Order()))
             throw new ArgumentException(
-                $"Group '{group.Name}' reads [{string.Join(", ", group.Topics)}] (co-partitioned: {group.CoPartitioned}), and a member asks for " +
+                $"Group '{group.Name}' reads [{string.Join(", ", group.Topics)}] (co-partitioned: {group.CoPartitioned}), " +
+                "and a member asks for " +
                 $"[{string.Join(", ", other.Topics)}] ({other.CoPartitioned}); give it another group name.");
     }
 
@@ -81,7 +82,8 @@ internal sealed class LogGroup(ConsumerGroup group, LogPartition[][] units)
     private void Retarget_NeedsLock()
     {
         var current = new int[units.Length];
-        for (var unit = 0; unit < units.Length; unit++) current[unit] = (_owners[unit] ?? _targets[unit]) is { } member ? _members.IndexOf(member) : -1;
+        for (var unit = 0; unit < units.Length; unit++)
+            current[unit] = (_owners[unit] ?? _targets[unit]) is { } member ? _members.IndexOf(member) : -1;
         var targets = PartitionShares.Share(current, _members.Count);
         for (var unit = 0; unit < units.Length; unit++) _targets[unit] = targets[unit] < 0 ? null : _members[targets[unit]];
         foreach (var member in _members) member.Wake();

@@ -37,28 +37,35 @@ internal static class LogTables
         if (found is { } count && count != topic.Partitions) throw new TopicMismatchException(topic.Name, topic.Partitions, (int)count);
         if (found is null)
         {
-            connection.Statement("insert into log_topic (name, partitions) values (?1, ?2)").Bind(1, topic.Name).Bind(2, topic.Partitions).Run();
+            connection.Statement("insert into log_topic (name, partitions) values (?1, ?2)")
+                .Bind(1, topic.Name).Bind(2, topic.Partitions).Run();
             for (var partition = 0; partition < topic.Partitions; partition++)
-                connection.Statement("insert into log_partition (topic, partition_no) values (?1, ?2)").Bind(1, topic.Name).Bind(2, partition).Run();
+                connection.Statement("insert into log_partition (topic, partition_no) values (?1, ?2)")
+                    .Bind(1, topic.Name).Bind(2, partition).Run();
         }
 
         return [.. Enumerable.Range(0, topic.Partitions).Select(partition => Extent(connection, topic.Name, partition))];
     }
 
-    public static void Insert(SqliteConnection connection, long position, long appendedAtMs, string key, byte[]? headers, ReadOnlySpan<byte> value)
+    public static void Insert(SqliteConnection connection, long position, long appendedAtMs, string key, byte[]? headers,
+        ReadOnlySpan<byte> value)
     {
         var insert = connection.Statement("insert into log_record (position, appended_at, key, headers, value) values (?1, ?2, ?3, ?4, ?5)")
             .Bind(1, position).Bind(2, appendedAtMs).Bind(3, key);
         (headers is null ? insert.BindNull(4) : insert.BindBlob(4, headers)).BindBlob(5, value).Run();
     }
 
-    /// <summary>Records with offsets from <paramref name="from"/> to below <paramref name="end"/>; stops after so many records or bytes, past the first.</summary>
+    /// <summary>
+    /// Records with offsets from <paramref name="from"/> to below <paramref name="end"/>; stops after so many records or bytes, past the
+    /// first.
+    /// </summary>
     public static List<LogRecord> Read(
         SqliteConnection connection, long partitionId, TopicPartition source, long from, long end, int max, long bytesMax)
     {
         var records = new List<LogRecord>();
         var statement = connection.Statement(
-                "select position, appended_at, key, headers, value from log_record where position >= ?1 and position < ?2 order by position limit ?3")
+                "select position, appended_at, key, headers, value from log_record where position >= ?1 and position < ?2 " +
+                "order by position limit ?3")
             .Bind(1, Position(partitionId, from)).Bind(2, Position(partitionId, end)).Bind(3, max);
         try
         {

@@ -3,7 +3,9 @@ namespace Belfry.Sqlite;
 /// <summary>Who gets which share of a group: even, and moving as little as it can.</summary>
 internal static class PartitionShares
 {
-    /// <summary>Shares out <paramref name="current"/>.Count units among <paramref name="members"/> members; counts differ by one at most.</summary>
+    /// <summary>
+    /// Shares out <paramref name="current"/>.Count units among <paramref name="members"/> members; counts differ by one at most.
+    /// </summary>
     /// <param name="current">For each unit the member (from 0) that has it, or -1.</param>
     /// <param name="members">How many there are; none: every unit gets -1.</param>
     public static int[] Share(IReadOnlyList<int> current, int members)

@@ -103,7 +103,8 @@ public sealed partial class SqliteLog : IPartitionedLog
             : Guarded(_file.ReadAsync(c => LogTables.Read(c, partition.Id, partition.Source, from, end, max, bytesMax), cancel));
     }
 
-    internal async ValueTask CommitAsync(string group, IReadOnlyList<KeyValuePair<TopicPartition, long>> nextOffsets, CancellationToken cancel) =>
+    internal async ValueTask CommitAsync(string group, IReadOnlyList<KeyValuePair<TopicPartition, long>> nextOffsets,
+        CancellationToken cancel) =>
         await Guarded(_file.WriteAsync(
             connection =>
             {
@@ -157,7 +158,8 @@ public sealed partial class SqliteLog : IPartitionedLog
     {
         if (!TopicName().IsMatch(topic.Name))
             throw new ArgumentException($"Topic name '{topic.Name}' is not 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'.");
-        if (topic.Partitions < 1) throw new ArgumentException($"Topic '{topic.Name}' declares {topic.Partitions} partitions; at least 1 is needed.");
+        if (topic.Partitions < 1)
+            throw new ArgumentException($"Topic '{topic.Name}' declares {topic.Partitions} partitions; at least 1 is needed.");
     }
 
     [GeneratedRegex(@"^[a-zA-Z0-9._-]{1,249}\z")]
@@ -214,7 +216,8 @@ public sealed partial class SqliteLog : IPartitionedLog
         if (!group.CoPartitioned) return [.. topics.SelectMany(partitions => partitions).Select(partition => new[] { partition })];
         if (topics.Select(partitions => partitions.Length).Distinct().Count() > 1)
             throw new ArgumentException(
-                $"Group '{group.Name}' is co-partitioned, but its topics have {string.Join(", ", topics.Select(p => p.Length))} partitions.");
+                $"Group '{group.Name}' is co-partitioned, but its topics have " +
+                $"{string.Join(", ", topics.Select(p => p.Length))} partitions.");
         return [.. Enumerable.Range(0, topics.Count == 0 ? 0 : topics[0].Length).Select(n => topics.Select(t => t[n]).ToArray())];
     }
 

@@ -22,7 +22,8 @@ internal sealed class SqliteLogConsumer(SqliteLog log, LogGroup group) : ILogCon
         public bool Paused { get; set; }
     }
 
-    public async ValueTask<IReadOnlyList<LogRecord>> PollAsync(IAssignmentListener listener, int max, TimeSpan wait, CancellationToken cancel)
+    public async ValueTask<IReadOnlyList<LogRecord>> PollAsync(IAssignmentListener listener, int max, TimeSpan wait,
+        CancellationToken cancel)
     {
         ObjectDisposedException.ThrowIf(_closed, this);
         cancel.ThrowIfCancellationRequested();
@@ -155,7 +156,8 @@ internal sealed class SqliteLogConsumer(SqliteLog log, LogGroup group) : ILogCon
             else waiter.SetResult();
         }
 
-        await using (log.Time.CreateTimer(static state => ((TaskCompletionSource)state!).TrySetResult(), waiter, length, Timeout.InfiniteTimeSpan))
+        await using (log.Time.CreateTimer(
+            static state => ((TaskCompletionSource)state!).TrySetResult(), waiter, length, Timeout.InfiniteTimeSpan))
         await using (cancel.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), waiter))
             await waiter.Task;
         lock (_lock)

@@ -3,7 +3,9 @@ namespace Belfry.Sqlite;
 /// <summary>Settings of the embedded log.</summary>
 public sealed record SqliteLogOptions
 {
-    /// <summary>Newest records of each partition kept in memory, so that consumers that keep up never read the disk. Default 2,048.</summary>
+    /// <summary>
+    /// Newest records of each partition kept in memory, so that consumers that keep up never read the disk. Default 2,048.
+    /// </summary>
     public int TailRecordsMax { get; init; } = 2_048;
 
     /// <summary>Most bytes of values in the memory of one partition. Default 1 MiB.</summary>

@@ -48,7 +48,8 @@ public sealed class SqliteParkedRecordStore : IParkedRecordStore
                     $"Parked records of {source} for group '{group}' are at epoch {owner?.Epoch ?? 0}, and this writer has {epoch}.");
             foreach (var record in parked) Upsert(connection, owner.Value.Id, record);
             foreach (var offset in doneOffsets)
-                connection.Statement("delete from parked_record where owner_id = ?1 and offset = ?2").Bind(1, owner.Value.Id).Bind(2, offset).Run();
+                connection.Statement("delete from parked_record where owner_id = ?1 and offset = ?2")
+                    .Bind(1, owner.Value.Id).Bind(2, offset).Run();
             return true;
         }, cancel));
 
@@ -59,7 +60,8 @@ public sealed class SqliteParkedRecordStore : IParkedRecordStore
 
     private static (long Id, long Epoch)? Owner(SqliteConnection connection, string group, TopicPartition source)
     {
-        var statement = connection.Statement("select id, epoch from parked_owner where group_name = ?1 and topic = ?2 and partition_no = ?3")
+        var statement = connection.Statement(
+            "select id, epoch from parked_owner where group_name = ?1 and topic = ?2 and partition_no = ?3")
             .Bind(1, group).Bind(2, source.Topic).Bind(3, source.Partition);
         try
         {

@@ -4,7 +4,9 @@ using Microsoft.Data.Sqlite;
 
 namespace Belfry.Sqlite;
 
-/// <summary>The outbox's tables: a lane counts its messages itself, so that a sequence never comes back after a restart or a deletion.</summary>
+/// <summary>
+/// The outbox's tables: a lane counts its messages itself, so that a sequence never comes back after a restart or a deletion.
+/// </summary>
 internal static class OutboxTables
 {
     private const string First = """

@@ -92,12 +92,14 @@ public sealed class SqliteTaskStore : ITaskStore
 
     public ValueTask<IReadOnlyList<StoredTask>> ListAsync(TaskState state, long afterSequence, int max, CancellationToken cancel) =>
         _file.ReadAsync<IReadOnlyList<StoredTask>>(
-            connection => ReadAll(connection.Statement(TaskTables.ByState).Bind(1, (int)state).Bind(2, afterSequence).Bind(3, max)), cancel);
+            connection => ReadAll(connection.Statement(TaskTables.ByState).Bind(1, (int)state).Bind(2, afterSequence).Bind(3, max)),
+            cancel);
 
     public ValueTask<(long Count, long? OldestDueMs)> OverdueAsync(long beforeMs, CancellationToken cancel) => _file.ReadAsync(
         connection =>
         {
-            var statement = connection.Statement("select count(*), min(due_ms) from task where state < 2 and due_ms < ?1").Bind(1, beforeMs);
+            var statement = connection.Statement("select count(*), min(due_ms) from task where state < 2 and due_ms < ?1")
+                .Bind(1, beforeMs);
             try
             {
                 statement.Step();

@@ -40,14 +40,16 @@ internal static class TaskTables
         """;
 
     private const string Columns =
-        "sequence, ordering_id, kind, unique_key, due_ms, generation, state, attempts, next_attempt_ms, log_offset, payload, reason, ended_ms";
+        "sequence, ordering_id, kind, unique_key, due_ms, generation, state, attempts, next_attempt_ms, log_offset, " +
+        "payload, reason, ended_ms";
 
     private const string Upsert =
         """
         insert into task (sequence, id_hash, hash, bucket, state, due_ms, generation, attempts, next_attempt_ms, log_offset, ended_ms,
             keep_from_ms, ordering_id, kind, unique_key, reason, payload)
         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-        on conflict (sequence) do update set state = ?5, due_ms = ?6, generation = ?7, attempts = ?8, next_attempt_ms = ?9, log_offset = ?10,
+        on conflict (sequence) do update set state = ?5, due_ms = ?6, generation = ?7, attempts = ?8, next_attempt_ms = ?9,
+            log_offset = ?10,
             ended_ms = ?11, keep_from_ms = ?12, reason = ?16, payload = ?17
         """;
 

@@ -7,7 +7,8 @@ public sealed class OneAtATimePerKey : Guarantee
 
     public void Started(string key, string node, string record)
     {
-        if (_running.TryGetValue(key, out var other)) Violated($"'{key}': {record} began on {node} while {other.Record} ran on {other.Node}");
+        if (_running.TryGetValue(key, out var other))
+            Violated($"'{key}': {record} began on {node} while {other.Record} ran on {other.Node}");
         _running[key] = (node, record);
     }
 

@@ -147,7 +147,8 @@ public abstract class DeliveryStoreSpec : IAsyncLifetime
     public virtual async Task A_row_of_a_newer_owner_is_left_alone()
     {
         var old = await TakeOverAsync();
-        var newer = new DeliveryFence(Group, Source with { Partition = 4 }, await Store.TakeOverAsync(Group, Source with { Partition = 4 }, default));
+        var newer = new DeliveryFence(Group, Source with { Partition = 4 },
+            await Store.TakeOverAsync(Group, Source with { Partition = 4 }, default));
         await ClaimAsync(newer, Claim("a"));
         (await ClaimAsync(old, Claim("a"))).Verdict.ShouldBe(ClaimVerdict.HeldByNewer);
         (await FindAsync("a"))!.Epoch.ShouldBe(newer.Epoch);

@@ -231,7 +231,8 @@ public abstract partial class LogSpec : IAsyncLifetime
     {
         var keys = KeysOf(partitions);
         await Log.AppendAsync(
-            [.. from n in Enumerable.Range(0, each) from p in Enumerable.Range(0, partitions) select Outgoing(topic, keys[p], $"{p}:{n}")], default);
+            [.. from n in Enumerable.Range(0, each) from p in Enumerable.Range(0, partitions) select Outgoing(topic, keys[p], $"{p}:{n}")],
+            default);
     }
 
     /// <summary>An ordering key for each partition.</summary>

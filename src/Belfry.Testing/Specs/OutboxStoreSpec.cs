@@ -28,7 +28,8 @@ public abstract class OutboxStoreSpec : IAsyncLifetime
     public virtual Task DisposeAsync() => CloseAsync();
 
     [Fact]
-    public virtual async Task A_lane_that_was_never_written_has_nothing_pending() => (await Store.PendingAsync("a", 10, default)).ShouldBeEmpty();
+    public virtual async Task A_lane_that_was_never_written_has_nothing_pending() =>
+        (await Store.PendingAsync("a", 10, default)).ShouldBeEmpty();
 
     [Fact]
     public virtual async Task Rows_and_messages_of_one_transaction_are_there_together()

@@ -30,7 +30,8 @@ public sealed class SpecMember(ILogConsumer consumer) : IAssignmentListener, IAs
         foreach (var record in records)
         {
             Owned.ShouldContain(record.Source, $"record {record} came without ownership");
-            if (_lastOffsets.TryGetValue(record.Source, out var last)) record.Offset.ShouldBeGreaterThan(last, $"{record.Source} went back");
+            if (_lastOffsets.TryGetValue(record.Source, out var last))
+                record.Offset.ShouldBeGreaterThan(last, $"{record.Source} went back");
             _lastOffsets[record.Source] = record.Offset;
         }
 

@@ -60,7 +60,8 @@ internal sealed class LaneCluster
         var cancel = new CancellationTokenSource();
         _running.Add(node, cancel);
         var runner = new ConsumerRunner(
-            Log.On(node), new ConsumerGroup(Group, [Topic]), (_, sources) => MakeOwner(node, sources[0]), Options, node.Time, NullLogger.Instance);
+            Log.On(node), new ConsumerGroup(Group, [Topic]), (_, sources) => MakeOwner(node, sources[0]), Options, node.Time,
+            NullLogger.Instance);
         Runners.Add(node, runner);
         node.Start(() => runner.RunAsync(cancel.Token));
         return node;
@@ -96,7 +97,8 @@ internal sealed class LaneCluster
     {
         var number = _numbers.GetValueOrDefault(key);
         _numbers[key] = number + 1;
-        Log.AppendAsync([new OutgoingRecord { Topic = Topic, OrderingKey = key, Value = Encoding.UTF8.GetBytes($"{key}#{number}") }], default)
+        Log.AppendAsync([new OutgoingRecord { Topic = Topic, OrderingKey = key, Value = Encoding.UTF8.GetBytes($"{key}#{number}") }],
+            default)
             .IsCompletedSuccessfully.ShouldBeTrue();
     }
 

@@ -25,7 +25,8 @@ internal sealed class FakeLog : IPartitionedLog
         }
     }
 
-    public static OutgoingRecord Record(string value) => new() { Topic = "orders", OrderingKey = "k", Value = Encoding.UTF8.GetBytes(value) };
+    public static OutgoingRecord Record(string value) =>
+        new() { Topic = "orders", OrderingKey = "k", Value = Encoding.UTF8.GetBytes(value) };
 
     public async ValueTask AppendAsync(IReadOnlyList<OutgoingRecord> records, CancellationToken cancel)
     {
@@ -45,6 +46,8 @@ internal sealed class FakeLog : IPartitionedLog
     public ValueTask<IReadOnlyList<LogRecord>> ReadAsync(TopicPartition source, long fromOffset, int max, CancellationToken cancel) =>
         throw new NotSupportedException();
 
-    public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) => throw new NotSupportedException();
-    public ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) => throw new NotSupportedException();
+    public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
+        throw new NotSupportedException();
+    public ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
+        throw new NotSupportedException();
 }

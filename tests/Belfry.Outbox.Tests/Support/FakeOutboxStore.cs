@@ -56,7 +56,8 @@ internal sealed class FakeOutboxStore : IOutboxStore
         }
     }
 
-    public ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel) => throw new NotSupportedException();
+    public ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel) =>
+        throw new NotSupportedException();
 
     public ValueTask<T> ReadAsync<T>(Func<DbConnection, ValueTask<T>> read, CancellationToken cancel) => throw new NotSupportedException();
 }

@@ -118,7 +118,8 @@ public sealed class SqliteLogRestartTests(ITestOutputHelper output) : IAsyncLife
     public async Task Lots_appended_at_once_share_commits_and_all_arrive()
     {
         var value = new byte[200];
-        var lot = Enumerable.Range(0, 1_000).Select(n => new OutgoingRecord { Topic = "wide", OrderingKey = $"key-{n}", Value = value }).ToArray();
+        var lot = Enumerable.Range(0, 1_000).Select(n => new OutgoingRecord { Topic = "wide", OrderingKey = $"key-{n}", Value = value })
+            .ToArray();
         await _log.AppendAsync(lot, default);
         var before = _file.Counters.Commits;
         var watch = Stopwatch.StartNew();
@@ -149,11 +150,13 @@ public sealed class SqliteLogRestartTests(ITestOutputHelper output) : IAsyncLife
         await OpenAsync();
     }
 
-    private async Task<long> CleanAsync() => await new LogCleaner(_log, new LogCleanerOptions { BatchRecords = 2 }, NullLogger.Instance).RunOnceAsync(default);
+    private async Task<long> CleanAsync() =>
+        await new LogCleaner(_log, new LogCleanerOptions { BatchRecords = 2 }, NullLogger.Instance).RunOnceAsync(default);
 
     private async Task AppendAsync(params string[] values) => await _log.AppendAsync([.. values.Select(v => Record("orders", v))], default);
 
-    private static OutgoingRecord Record(string topic, string value) => new() { Topic = topic, OrderingKey = "k", Value = Encoding.UTF8.GetBytes(value) };
+    private static OutgoingRecord Record(string topic, string value) =>
+        new() { Topic = topic, OrderingKey = "k", Value = Encoding.UTF8.GetBytes(value) };
 
     private async Task<List<(long, string)>> TextsAsync() =>
         [.. (await _log.ReadAsync(Orders, 0, 100, default)).Select(r => (r.Offset, Encoding.UTF8.GetString(r.Value.Span)))];
