@@ -8,7 +8,10 @@ namespace Belfry.Alerting.Tests.OnCall;
 public sealed class OnCallRotaPropertyTests
 {
     private static readonly string[] Zones =
-        ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "America/St_Johns", "Asia/Kathmandu", "Pacific/Chatham"];
+    [
+        "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "America/St_Johns", "Asia/Kathmandu",
+        "Pacific/Chatham",
+    ];
 
     private static readonly Config Runs = Config.QuickThrowOnFailure.WithMaxTest(40).WithQuietOnSuccess(true);
 
@@ -124,8 +127,7 @@ public sealed class OnCallRotaPropertyTests
             var schedule = Schedule(zone, Layer(Day, new(2025, 1, 1, 2, 30, 0), Ann, Bob));
             var shifts = OnCallRota.Shifts(schedule, Utc(2025, 3, 1), Utc(2025, 11, 30)).Final;
             shifts.All(shift => shift.UserId is not null).ShouldBeTrue(zone);
-            for (var i = 1; i < shifts.Count - 1; i++)
-                (shifts[i].End - shifts[i].Start).TotalHours.ShouldBeInRange(22, 26, zone);
+            shifts.Skip(1).SkipLast(1).All(shift => (shift.End - shift.Start).TotalHours is >= 22 and <= 26).ShouldBeTrue(zone);
             shifts.Count.ShouldBeInRange(274, 276, zone);
         }
     }

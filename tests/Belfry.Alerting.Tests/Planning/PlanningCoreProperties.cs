@@ -24,7 +24,7 @@ public sealed class PlanningCoreProperties
                 if (input is not PlanningInput.TimerFired)
                     restored.Step(input, Start);
             foreach (var input in inputs.Skip(cut))
-                restored.Step(input, Start.AddDays(1)).Ids().ShouldBe(whole.Step(input, Start).Ids());
+                Same(restored.Step(input, Start.AddDays(1)).Ids(), whole.Step(input, Start).Ids());
         }
     });
 
@@ -37,7 +37,7 @@ public sealed class PlanningCoreProperties
             foreach (var input in inputs.Take(cut)) whole.Step(input, Start);
             var restored = new PlanningCore();
             foreach (var input in Compacted(inputs.Take(cut))) restored.Step(input, Start);
-            foreach (var input in inputs.Skip(cut)) restored.Step(input, Start).Ids().ShouldBe(whole.Step(input, Start).Ids());
+            foreach (var input in inputs.Skip(cut)) Same(restored.Step(input, Start).Ids(), whole.Step(input, Start).Ids());
         }
     });
 
@@ -79,7 +79,8 @@ public sealed class PlanningCoreProperties
         foreach (var input in inputs)
         {
             if (input is PlanningInput.RulesChanged changed) rules = changed.Rules;
-            if (input is PlanningInput.Assigned { Assignment: var a } && (!newest.TryGetValue(a.IncidentId, out var known) || a.Epoch >= known.Epoch))
+            if (input is PlanningInput.Assigned { Assignment: var a }
+                && (!newest.TryGetValue(a.IncidentId, out var known) || a.Epoch >= known.Epoch))
                 newest[a.IncidentId] = a;
             foreach (var effect in core.Step(input, Start))
             {
@@ -92,6 +93,12 @@ public sealed class PlanningCoreProperties
         foreach (var assignment in newest.Values.Where(a => a.Active && Reachable(rules, a.Urgency)))
             planned.ShouldContain((assignment.IncidentId, assignment.Epoch));
     });
+
+    // Compared by the hundred thousand: the assertion is asked only for its words.
+    private static void Same<T>(IEnumerable<T> actual, IEnumerable<T> expected)
+    {
+        if (!actual.SequenceEqual(expected)) actual.ShouldBe(expected);
+    }
 
     private static bool Reachable(ContactRules? rules, Urgency urgency) => rules is not null
         && (rules.Rules.Any(rule => rule.Urgency == urgency && rules.Methods.Any(m => m.Id == rule.ContactMethodId && m.Enabled))
@@ -133,7 +140,9 @@ public sealed class PlanningCoreProperties
         var mail = Mail with { Enabled = choice % 3 != 0 };
         var hook = Hook with { Enabled = choice % 5 != 0 };
         NotificationRule[] rules =
-            [Rule(0, mail), Rule(1, hook, delay: choice % 2 * 5), Rule(2, mail, delay: 3, Urgency.Low), Rule(3, hook, urgency: Urgency.Low)];
+        [
+            Rule(0, mail), Rule(1, hook, delay: choice % 2 * 5), Rule(2, mail, delay: 3, Urgency.Low), Rule(3, hook, urgency: Urgency.Low),
+        ];
         return Contact([mail, hook], [.. rules.Where((_, index) => (choice >> index & 1) == 1)]) with { UserId = Ada };
     }
 
