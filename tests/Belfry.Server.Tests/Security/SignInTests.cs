@@ -121,7 +121,7 @@ public sealed class SignInTests(RunningServer server) : IClassFixture<RunningSer
             using var response = await server.SendAsync(HttpMethod.Get, path);
             response.Headers.GetValues("Content-Security-Policy").Single().ShouldNotContain("unsafe");
             response.Headers.GetValues("X-Content-Type-Options").ShouldBe(["nosniff"]);
-            response.Headers.GetValues("Referrer-Policy").ShouldBe(["no-referrer"]);
+            response.Headers.GetValues("Referrer-Policy").ShouldBe(["same-origin"]);
         }
     }
 }
