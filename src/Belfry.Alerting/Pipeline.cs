@@ -37,11 +37,13 @@ public static class Pipeline
     ];
 
     // Events and commands of a service -> incidents, assignments, level timers: one transaction a batch.
-    private static Hop Incidents(PipelinePorts ports) => Consume(ports, "incidents", IncidentHop.Group(ports.Topics), logger => IncidentHop.Create(
+    private static Hop Incidents(PipelinePorts ports) => Consume(
+        ports, "incidents", IncidentHop.Group(ports.Topics), logger => IncidentHop.Create(
         ports.Log, ports.Store, ports.Topics, () => ports.Catalog.Current, ports.Changes, ports.Time, logger));
 
     // Assignments, contact rules and timers fired of a user -> notifications and rule timers.
-    private static Hop Planning(PipelinePorts ports) => Consume(ports, "planning", PlanningHop.Group(ports.Topics), logger => PlanningHop.Create(
+    private static Hop Planning(PipelinePorts ports) => Consume(
+        ports, "planning", PlanningHop.Group(ports.Topics), logger => PlanningHop.Create(
         ports.Log, ports.Topics, ports.Time, logger));
 
     // Tasks whose time has come -> "timer fired" on the topic of the incident's or the user's owner.
@@ -51,7 +53,8 @@ public static class Pipeline
         ports.Options.Scheduler, ports.Options.Consumer, ports.Time, ports.Loggers).RunAsync);
 
     // Everything that happened to an incident -> its story, readable and rebuildable.
-    private static Hop Timeline(PipelinePorts ports) => Consume(ports, "timeline", TimelineHop.Group(ports.Topics), logger => TimelineHop.Create(
+    private static Hop Timeline(PipelinePorts ports) => Consume(
+        ports, "timeline", TimelineHop.Group(ports.Topics), logger => TimelineHop.Create(
         ports.Store, ports.Changes.Poke, ports.Time, logger));
 
     private static Hop Consume(PipelinePorts ports, string name, ConsumerGroup group, Func<ILogger, PartitionOwnerFactory> owners)

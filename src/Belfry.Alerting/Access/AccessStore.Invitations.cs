@@ -13,7 +13,8 @@ public sealed partial class AccessStore
         {
             var userId = user?.ToString();
             connection.Execute(
-                "delete from access_invitation where used_at is null and (user_id = @userId or (user_id is null and cast(@userId as text) is null))",
+                "delete from access_invitation where used_at is null " +
+                "and (user_id = @userId or (user_id is null and cast(@userId as text) is null))",
                 new { userId });
             connection.Execute("""
                 insert into access_invitation (hash, user_id, created_at, expires_at) values (@Hash, @userId, @createdAt, @expiresAt)

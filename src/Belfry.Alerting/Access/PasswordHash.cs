@@ -37,5 +37,6 @@ public static class PasswordHash
     }
 
     private static string Nobody { get; } = string.Create(
-        CultureInfo.InvariantCulture, $"{Algorithm}${Iterations}${Convert.ToBase64String(new byte[SaltBytes])}${Convert.ToBase64String(new byte[HashBytes])}");
+        CultureInfo.InvariantCulture,
+        $"{Algorithm}${Iterations}${Convert.ToBase64String(new byte[SaltBytes])}${Convert.ToBase64String(new byte[HashBytes])}");
 }

@@ -81,6 +81,8 @@ public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog lo
         }
     }
 
-    [LoggerMessage(EventId = 5101, Level = LogLevel.Warning, Message = "The configuration could not be read; the last known one holds, and it is tried again in a second.")]
+    [LoggerMessage(
+        EventId = 5101, Level = LogLevel.Warning,
+        Message = "The configuration could not be read; the last known one holds, and it is tried again in a second.")]
     private static partial void RefreshFailed(ILogger logger, Exception fault);
 }

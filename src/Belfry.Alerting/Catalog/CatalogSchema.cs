@@ -16,14 +16,17 @@ public static class CatalogSchema
                 actor_address text, action text not null, kind text not null, object_id text not null, before_json text, after_json text,
                 hash text not null);
             create table configuration_object (kind text not null, id text not null, name text not null, primary key (kind, id));
-            create table configuration_reference (from_kind text not null, from_id text not null, to_kind text not null, to_id text not null,
+            create table configuration_reference (from_kind text not null, from_id text not null, to_kind text not null,
+                to_id text not null,
                 primary key (to_kind, to_id, from_kind, from_id));
             create index configuration_reference_from on configuration_reference (from_kind, from_id);
             create table service (id text not null primary key, name text not null, document text not null);
-            create table integration (id text not null primary key, name text not null, service_id text not null, routing_key text not null unique,
+            create table integration (id text not null primary key, name text not null, service_id text not null,
+                routing_key text not null unique,
                 document text not null);
             create index integration_service on integration (service_id);
-            create table escalation_policy (id text not null primary key, name text not null, content_version bigint not null, document text not null);
+            create table escalation_policy (id text not null primary key, name text not null, content_version bigint not null,
+                document text not null);
             create table escalation_policy_version (policy_id text not null, content_version bigint not null, saved_at bigint not null,
                 document text not null, primary key (policy_id, content_version));
             create table oncall_schedule (id text not null primary key, name text not null, document text not null);

@@ -29,7 +29,9 @@ public sealed partial class CatalogStore
             var faults = FaultsOf(draft);
             return faults.Any
                 ? new ChangeResult<Integration>.Invalid(faults.Faults)
-                : Save(change, former, former with { Name = draft.Name.Trim(), Enabled = draft.Enabled, EventsPerMinute = draft.EventsPerMinute });
+                : Save(
+                    change, former,
+                    former with { Name = draft.Name.Trim(), Enabled = draft.Enabled, EventsPerMinute = draft.EventsPerMinute });
         }, cancel);
 
     /// <summary>Gives the integration a new routing key; the old one is refused from now on.</summary>

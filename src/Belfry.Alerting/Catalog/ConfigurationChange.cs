@@ -40,7 +40,8 @@ internal sealed class ConfigurationChange(DbConnection connection, Actor by, Dat
     public void Saved(string kind, string id, string name, IEnumerable<ObjectReference> references, string? before, string after)
     {
         connection.Execute(
-            "insert into configuration_object (kind, id, name) values (@kind, @id, @name) on conflict (kind, id) do update set name = excluded.name",
+            "insert into configuration_object (kind, id, name) values (@kind, @id, @name) " +
+            "on conflict (kind, id) do update set name = excluded.name",
             new { kind, id, name });
         connection.Execute("delete from configuration_reference where from_kind = @kind and from_id = @id", new { kind, id });
         foreach (var to in references.Distinct())

@@ -15,7 +15,8 @@ internal sealed class DocumentTable<T>(string table, JsonTypeInfo<T> json, strin
     public const int LimitMax = 10_000;
 
     private readonly string _upsert =
-        $"insert into {table} (id, {string.Join(", ", columns)}, document) values (@id, {string.Join(", ", columns.Select(c => "@" + c))}, @document) " +
+        $"insert into {table} (id, {string.Join(", ", columns)}, document) " +
+        $"values (@id, {string.Join(", ", columns.Select(c => "@" + c))}, @document) " +
         $"on conflict (id) do update set {string.Join(", ", columns.Append("document").Select(c => $"{c} = excluded.{c}"))}";
 
     /// <param name="connection">Inside a transaction.</param>
@@ -39,7 +40,10 @@ internal sealed class DocumentTable<T>(string table, JsonTypeInfo<T> json, strin
         Read(connection.QueryFirstOrDefault<string>($"select document from {table} where {column} = @value", new { value }));
 
     public IReadOnlyList<T> AllWhere(DbConnection connection, string column, object value) =>
-        [.. connection.Query<string>($"select document from {table} where {column} = @value order by {orderBy}", new { value }).Select(text => Read(text)!)];
+        [
+            .. connection.Query<string>($"select document from {table} where {column} = @value order by {orderBy}", new { value })
+                .Select(text => Read(text)!),
+        ];
 
     public IReadOnlyList<T> All(DbConnection connection) =>
         [.. connection.Query<string>($"select document from {table} order by {orderBy}").Select(text => Read(text)!)];

@@ -3,7 +3,12 @@ using System.Text.Json.Serialization;
 namespace Belfry.Alerting.Catalog;
 
 [JsonConverter(typeof(JsonStringEnumConverter<UrgencyRule>))]
-public enum UrgencyRule { [JsonStringEnumMemberName("high")] AlwaysHigh, [JsonStringEnumMemberName("low")] AlwaysLow, [JsonStringEnumMemberName("severity_based")] BySeverity }
+public enum UrgencyRule
+{
+    [JsonStringEnumMemberName("high")] AlwaysHigh,
+    [JsonStringEnumMemberName("low")] AlwaysLow,
+    [JsonStringEnumMemberName("severity_based")] BySeverity,
+}
 
 /// <summary>What is watched: it has one escalation policy and any number of integrations.</summary>
 /// <param name="Id">Its id; the ordering key of its events and commands.</param>

@@ -31,7 +31,12 @@ internal sealed class DeliveryReporter(
         if (report.Delivery.Channel == NotificationDecoder.AuditChannel && report.State != DeliveryState.Dead) return;
         var entry = EntryOf(report, time.GetUtcNow());
         await log.AppendAsync(
-            [new OutgoingRecord { Topic = topics.IncidentLog.Name, OrderingKey = entry.IncidentId.ToString(), Value = PlanningWire.Encode(entry) }],
+            [
+                new OutgoingRecord
+                {
+                    Topic = topics.IncidentLog.Name, OrderingKey = entry.IncidentId.ToString(), Value = PlanningWire.Encode(entry),
+                },
+            ],
             cancel);
     }
 
@@ -62,7 +67,8 @@ internal sealed class DeliveryReporter(
         DeliveryState.Sending => $"Sending by {channel}, attempt {report.Attempt}.",
         DeliveryState.Sent => $"Notified by {channel}, attempt {report.Attempt}.",
         DeliveryState.Retry when report.NextAt is { } next =>
-            $"Delayed: attempt {report.Attempt} by {channel} failed ({reason}); the next one is at {next.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC.",
+            $"Delayed: attempt {report.Attempt} by {channel} failed ({reason}); " +
+                $"the next one is at {next.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC.",
         DeliveryState.Retry => $"Delayed: attempt {report.Attempt} by {channel} failed ({reason}).",
         DeliveryState.Unknown => $"It is unknown whether attempt {report.Attempt} by {channel} arrived: {reason}.",
         DeliveryState.Dead => $"Not notified by {channel} after {report.Attempt} attempts, given up: {reason}.",

@@ -67,9 +67,11 @@ internal sealed class MailRenderer(Uri baseUrl, AcknowledgeLinks links)
             <body style="font-family:sans-serif;color:#111;background:#fff">
             <h1 style="font-size:18px">{Encode(title)}</h1>
             <table>{rows}</table>
-            <p><a href="{Encode(acknowledge)}" style="display:inline-block;padding:10px 18px;background:#0a5;color:#fff;text-decoration:none">Acknowledge</a></p>
+            <p><a href="{Encode(acknowledge)}"
+               style="display:inline-block;padding:10px 18px;background:#0a5;color:#fff;text-decoration:none">Acknowledge</a></p>
             <p><a href="{Encode(incident)}">Open the incident</a></p>
-            <p style="color:#555;font-size:12px">You get this mail because the incident is assigned to you. The acknowledge link is yours alone and works for 7 days.</p>
+            <p style="color:#555;font-size:12px">You get this mail because the incident is assigned to you.
+               The acknowledge link is yours alone and works for 7 days.</p>
             </body></html>
             """;
     }

@@ -4,10 +4,22 @@ using System.Text.Json.Serialization;
 namespace Belfry.Alerting.Events;
 
 [JsonConverter(typeof(JsonStringEnumConverter<EventAction>))]
-public enum EventAction { [JsonStringEnumMemberName("trigger")] Trigger, [JsonStringEnumMemberName("acknowledge")] Acknowledge, [JsonStringEnumMemberName("resolve")] Resolve, [JsonStringEnumMemberName("change")] Change }
+public enum EventAction
+{
+    [JsonStringEnumMemberName("trigger")] Trigger,
+    [JsonStringEnumMemberName("acknowledge")] Acknowledge,
+    [JsonStringEnumMemberName("resolve")] Resolve,
+    [JsonStringEnumMemberName("change")] Change,
+}
 
 [JsonConverter(typeof(JsonStringEnumConverter<Severity>))]
-public enum Severity { [JsonStringEnumMemberName("info")] Info, [JsonStringEnumMemberName("warning")] Warning, [JsonStringEnumMemberName("error")] Error, [JsonStringEnumMemberName("critical")] Critical }
+public enum Severity
+{
+    [JsonStringEnumMemberName("info")] Info,
+    [JsonStringEnumMemberName("warning")] Warning,
+    [JsonStringEnumMemberName("error")] Error,
+    [JsonStringEnumMemberName("critical")] Critical,
+}
 
 /// <summary>
 /// An accepted event as it stands on <c>incoming-events</c>, key: service id. Already checked and normalised: nothing after the accept

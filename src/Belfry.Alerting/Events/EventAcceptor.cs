@@ -93,7 +93,9 @@ public sealed partial class EventAcceptor(
         if (count > 0) LogRefused(logger, integration?.Id.ToString() ?? "none", count, why.Reason, string.Join("; ", why.Errors));
     }
 
-    [LoggerMessage(101, LogLevel.Warning, "Integration {Integration} had {Count} events refused since the last such line; the newest, {Reason}: {Errors}")]
+    [LoggerMessage(
+        101, LogLevel.Warning,
+        "Integration {Integration} had {Count} events refused since the last such line; the newest, {Reason}: {Errors}")]
     private static partial void LogRefused(ILogger logger, string integration, long count, RefusalReason reason, string errors);
 
     [LoggerMessage(102, LogLevel.Error, "Event {EventId} was not acknowledged by the log; its sender was told to come again")]

@@ -28,7 +28,10 @@ public sealed class RefusedEvents
     /// </returns>
     public long Add(IntegrationId? integration, RefusedEvent refused)
     {
-        refused = refused with { DedupKey = Cut(refused.DedupKey), Summary = Cut(refused.Summary), Errors = [.. refused.Errors.Select(e => Cut(e)!)] };
+        refused = refused with
+        {
+            DedupKey = Cut(refused.DedupKey), Summary = Cut(refused.Summary), Errors = [.. refused.Errors.Select(e => Cut(e)!)],
+        };
         lock (_lock)
         {
             _counts[(int)refused.Reason]++;

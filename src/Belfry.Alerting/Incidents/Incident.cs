@@ -5,7 +5,12 @@ using Belfry.Alerting.Events;
 namespace Belfry.Alerting.Incidents;
 
 [JsonConverter(typeof(JsonStringEnumConverter<IncidentStatus>))]
-public enum IncidentStatus { [JsonStringEnumMemberName("triggered")] Triggered, [JsonStringEnumMemberName("acknowledged")] Acknowledged, [JsonStringEnumMemberName("resolved")] Resolved }
+public enum IncidentStatus
+{
+    [JsonStringEnumMemberName("triggered")] Triggered,
+    [JsonStringEnumMemberName("acknowledged")] Acknowledged,
+    [JsonStringEnumMemberName("resolved")] Resolved,
+}
 
 [JsonConverter(typeof(JsonStringEnumConverter<Urgency>))]
 public enum Urgency { [JsonStringEnumMemberName("low")] Low, [JsonStringEnumMemberName("high")] High }

@@ -14,7 +14,8 @@ internal static class IncidentCommands
     public static string? Fault(IncidentCommand command) => command.Kind switch
     {
         CommandKind.Snooze when command.SnoozeSeconds is not (>= 1 and <= SnoozeSecondsMax) =>
-            $"A snooze takes 1 to {SnoozeSecondsMax} seconds, not {command.SnoozeSeconds?.ToString(CultureInfo.InvariantCulture) ?? "none"}.",
+            $"A snooze takes 1 to {SnoozeSecondsMax} seconds, " +
+            $"not {command.SnoozeSeconds?.ToString(CultureInfo.InvariantCulture) ?? "none"}.",
         CommandKind.Reassign when command.AssignTo is not { Count: >= 1 and <= AssigneesMax } =>
             $"A reassignment names 1 to {AssigneesMax} users, not {command.AssignTo?.Count ?? 0}.",
         CommandKind.Note when string.IsNullOrWhiteSpace(command.Text) => "A note has a text.",

@@ -87,7 +87,8 @@ public sealed class IncidentDirectory(IOutboxStore store)
         return store.ReadAsync(connection => ValueTask.FromResult<IReadOnlyList<EventState>>(
         [
             .. connection.Query<StateRow>(
-                    $"{StateRow.Select} where integration_id = @integration and dedup_key = @dedupKey order by at_ms desc, id desc limit @limit",
+                    $"{StateRow.Select} where integration_id = @integration and dedup_key = @dedupKey " +
+                    "order by at_ms desc, id desc limit @limit",
                     new { integration = integrationId.ToString(), dedupKey = IncidentTables.Storable(dedupKey), limit })
                 .Select(row => row.State),
         ]), cancel);
@@ -97,7 +98,8 @@ public sealed class IncidentDirectory(IOutboxStore store)
     /// The last look before a send: null while the user is still to be notified for this incident at this epoch, else why not
     /// (<c>acknowledged</c>, <c>resolved</c>, <c>reassigned</c>, <c>reassigned_since</c>, <c>unknown_incident</c>).
     /// </summary>
-    public ValueTask<string?> WhyNotNotifyAsync(IncidentId id, UserId userId, long epoch, CancellationToken cancel) => store.ReadAsync(connection =>
+    public ValueTask<string?> WhyNotNotifyAsync(
+        IncidentId id, UserId userId, long epoch, CancellationToken cancel) => store.ReadAsync(connection =>
     {
         var rows = connection.Query<(long Status, string Responders)>(
             "select status, responders from incident where id = @id", new { id = id.ToString() }).ToList();
@@ -116,7 +118,8 @@ public sealed class IncidentDirectory(IOutboxStore store)
         };
     }
 
-    private ValueTask<NumberedIncident?> OneAsync(string where, object parameters, CancellationToken cancel) => store.ReadAsync(connection =>
+    private ValueTask<NumberedIncident?> OneAsync(
+        string where, object parameters, CancellationToken cancel) => store.ReadAsync(connection =>
         ValueTask.FromResult(connection.Query<(long, string)>($"select number, document from incident where {where}", parameters)
             .Select(IncidentTables.Read).SingleOrDefault()), cancel);
 

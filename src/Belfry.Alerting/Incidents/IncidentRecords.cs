@@ -38,6 +38,9 @@ internal static class IncidentRecords
         Topic = topics.FailedEvents.Name,
         OrderingKey = record.Key ?? "",
         Value = record.Value,
-        Headers = [.. record.Headers.Where(pair => pair.Key is not ("reason" or "source")), new("reason", reason), new("source", record.ToString())],
+        Headers =
+        [
+            .. record.Headers.Where(pair => pair.Key is not ("reason" or "source")), new("reason", reason), new("source", record.ToString()),
+        ],
     };
 }

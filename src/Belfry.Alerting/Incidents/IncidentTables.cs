@@ -52,7 +52,8 @@ internal static class IncidentTables
         returning next_number
         """, new { count }) - count;
 
-    public static void Write(DbConnection connection, int partition, IReadOnlyList<NumberedIncident> incidents) => RowWriter.Execute(connection, """
+    public static void Write(
+        DbConnection connection, int partition, IReadOnlyList<NumberedIncident> incidents) => RowWriter.Execute(connection, """
         insert into incident (id, number, partition_no, service_id, status, urgency, created_at, updated_at, responders, document)
         values (@id, @number, @partition_no, @service_id, @status, @urgency, @created_at, @updated_at, @responders, @document)
         on conflict (id) do update set status = excluded.status, urgency = excluded.urgency, updated_at = excluded.updated_at,
@@ -72,7 +73,8 @@ internal static class IncidentTables
     public static void Write(DbConnection connection, int partition, IReadOnlyList<EventState> states) => RowWriter.Execute(connection, """
         insert into event_state (id, partition_no, integration_id, dedup_key, progress, reason, incident_id, at_ms)
         values (@id, @partition_no, @integration_id, @dedup_key, @progress, @reason, @incident_id, @at_ms)
-        on conflict (id) do update set integration_id = excluded.integration_id, dedup_key = excluded.dedup_key, progress = excluded.progress,
+        on conflict (id) do update set integration_id = excluded.integration_id, dedup_key = excluded.dedup_key,
+            progress = excluded.progress,
             reason = excluded.reason, incident_id = excluded.incident_id, at_ms = excluded.at_ms
         where event_state.progress = 2
         """, StateColumns,
@@ -99,9 +101,11 @@ internal static class IncidentTables
     /// <summary>Removes what is past its retention, a bounded lot at a time.</summary>
     public static void Prune(DbConnection connection, int partition, DateTimeOffset now)
     {
-        foreach (var (table, retention) in ((string, TimeSpan)[])[("event_state", EventStateRetention), ("change_event", ChangeEventRetention)])
+        (string, TimeSpan)[] kept = [("event_state", EventStateRetention), ("change_event", ChangeEventRetention)];
+        foreach (var (table, retention) in kept)
             connection.Execute(
-                $"delete from {table} where id in (select id from {table} where partition_no = @partition and at_ms < @before limit {PruneRowsMax})",
+                $"delete from {table} where id in " +
+                $"(select id from {table} where partition_no = @partition and at_ms < @before limit {PruneRowsMax})",
                 new { partition, before = (now - retention).ToUnixTimeMilliseconds() });
     }
 

@@ -42,7 +42,8 @@ public sealed class IncidentTimerHandler(IPartitionedLog log, Topics topics) : I
     private static IncidentCommand CommandOf(IncidentTimerPayload payload, DateTimeOffset dueAt) => new()
     {
         Id = Id.Derive<EventId>(
-            payload.IncidentId.Value, "timer:" + IncidentTimers.NameOf(payload.Timer) + ":" + payload.Epoch.ToString(CultureInfo.InvariantCulture)),
+            payload.IncidentId.Value,
+            "timer:" + IncidentTimers.NameOf(payload.Timer) + ":" + payload.Epoch.ToString(CultureInfo.InvariantCulture)),
         ServiceId = payload.ServiceId,
         IncidentId = payload.IncidentId,
         Kind = CommandKind.TimerFired,

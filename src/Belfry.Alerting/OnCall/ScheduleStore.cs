@@ -80,7 +80,9 @@ public sealed class ScheduleStore(IOutboxStore store, CatalogReader catalog, IdS
             if (schedule.Overrides.FirstOrDefault(o => o.Id == overrideId) is not { } found)
                 return (schedule, new ChangeResult<ScheduleOverride>.Missing($"override {overrideId:N} of schedule '{schedule.Name}'"));
             if (found.End <= now)
-                return (schedule, new ChangeResult<ScheduleOverride>.Invalid([$"The override ended at {found.End:u}; the past cannot be changed."]));
+                return (
+                    schedule,
+                    new ChangeResult<ScheduleOverride>.Invalid([$"The override ended at {found.End:u}; the past cannot be changed."]));
             var ended = found.Start < now ? found with { End = now.ToUniversalTime() } : null;
             IReadOnlyList<ScheduleOverride> left =
                 [.. schedule.Overrides.Select(o => o.Id == overrideId ? ended : o).OfType<ScheduleOverride>()];

@@ -89,7 +89,8 @@ public sealed partial class PeopleStore(IOutboxStore store, CatalogReader catalo
         faults.Email("Email", draft.Email);
         faults.TimeZone("Time zone", draft.TimeZone);
         faults.Unless(Enum.IsDefined(draft.Role), $"Role {(int)draft.Role} is unknown.");
-        if (draft.Email is not null && PeopleTables.Users.FirstWhere(change.Connection, "email_key", EmailKey(draft.Email)) is { } other && other.Id != id)
+        if (draft.Email is not null
+            && PeopleTables.Users.FirstWhere(change.Connection, "email_key", EmailKey(draft.Email)) is { } other && other.Id != id)
             faults.Add($"Email {FaultList.Shown(draft.Email)} belongs to user '{other.Name}' already.");
         if (former is not null && draft.Role != UserRole.Administrator && IsLastAdministrator(change, former))
             faults.Add(LastAdministrator(former));

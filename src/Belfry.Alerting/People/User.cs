@@ -4,7 +4,13 @@ using Belfry.Alerting.Incidents;
 namespace Belfry.Alerting.People;
 
 [JsonConverter(typeof(JsonStringEnumConverter<UserRole>))]
-public enum UserRole { [JsonStringEnumMemberName("observer")] Observer, [JsonStringEnumMemberName("responder")] Responder, [JsonStringEnumMemberName("manager")] Manager, [JsonStringEnumMemberName("admin")] Administrator }
+public enum UserRole
+{
+    [JsonStringEnumMemberName("observer")] Observer,
+    [JsonStringEnumMemberName("responder")] Responder,
+    [JsonStringEnumMemberName("manager")] Manager,
+    [JsonStringEnumMemberName("admin")] Administrator,
+}
 
 /// <summary>A person. <paramref name="TimeZone"/>: an IANA id, for display.</summary>
 public sealed record User(UserId Id, string Name, string Email, string TimeZone, UserRole Role);

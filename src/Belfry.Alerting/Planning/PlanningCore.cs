@@ -89,7 +89,8 @@ internal sealed class PlanningCore(int endedMax = PlanningCore.EndedMaxDefault)
         }
 
         foreach (var assignment in user.Assignments.Values.Where(a => a.Active).OrderBy(a => a.AssignedAt).ThenBy(a => a.IncidentId.Value))
-            if (NotificationPlan.Of(former, assignment.Urgency).ReachesNobody && !NotificationPlan.Of(rules, assignment.Urgency).ReachesNobody)
+            if (NotificationPlan.Of(former, assignment.Urgency).ReachesNobody
+                && !NotificationPlan.Of(rules, assignment.Urgency).ReachesNobody)
                 Plan(user, assignment, now, effects);
     }
 

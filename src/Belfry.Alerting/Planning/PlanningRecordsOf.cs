@@ -26,7 +26,8 @@ internal static class PlanningRecordsOf
     /// <param name="rule">The rule whose time has come.</param>
     /// <param name="method">The method as it is now.</param>
     /// <param name="at">The rule's time by plan, not by the clock, so that a repeat is the same notification.</param>
-    public static PlanningEffect.Notify Notify(Assignment assignment, NotificationRuleId rule, ContactMethod method, DateTimeOffset at) => new(new Notification
+    public static PlanningEffect.Notify Notify(
+        Assignment assignment, NotificationRuleId rule, ContactMethod method, DateTimeOffset at) => new(new Notification
     {
         Id = NotificationIdOf(assignment, rule, at),
         UserId = assignment.UserId,

@@ -11,7 +11,8 @@ namespace Belfry.Alerting.Storage;
 public sealed class PartitionFence(string scope, int partition)
 {
     public static SchemaStep Schema { get; } = new("storage", 1, """
-        create table partition_epoch (scope text not null, partition_no bigint not null, epoch bigint not null, primary key (scope, partition_no));
+        create table partition_epoch (scope text not null, partition_no bigint not null, epoch bigint not null,
+            primary key (scope, partition_no));
         create table fold_position (scope text not null, topic text not null, partition_no bigint not null, next_offset bigint not null,
             primary key (scope, topic, partition_no));
         """);

@@ -89,13 +89,15 @@ public sealed class TimelineRebuilder(IPartitionedLog log, IOutboxStore store, T
         return ValueTask.FromResult(true);
     }, cancel);
 
-    private ValueTask<(long End, TimelineDigest Digest)> StoredAsync(int partition, CancellationToken cancel) => store.ReadAsync(connection =>
+    private ValueTask<(long End, TimelineDigest Digest)> StoredAsync(
+        int partition, CancellationToken cancel) => store.ReadAsync(connection =>
     {
         var source = new TopicPartition(topics.IncidentLog.Name, partition);
         var end = new PartitionFence(TimelineFold.Scope, partition).Positions(connection).GetValueOrDefault(source);
         var digest = new TimelineDigest();
         var rows = connection.Query<(string Incident, long Sequence, string Document)>(
-            "select incident_id, sequence, document from timeline_entry where partition_no = @partition and log_offset < @end order by incident_id, sequence",
+            "select incident_id, sequence, document from timeline_entry where partition_no = @partition and log_offset < @end " +
+            "order by incident_id, sequence",
             new { partition, end }, buffered: false);
         foreach (var row in rows) digest.Add(row.Incident, row.Sequence, row.Document);
         return ValueTask.FromResult((end, digest));

@@ -24,7 +24,8 @@ internal readonly record struct ApiPage(int Offset, int Limit)
     }
 
     /// <summary>Wraps one page: the items under their name, beside <c>limit</c>, <c>offset</c>, <c>more</c> and <c>total</c>.</summary>
-    public IResult Wrap<T>(string name, IReadOnlyList<T> items, long total, Func<T, JsonNode> shape) => new JsonNodeResult(200, new JsonObject
+    public IResult Wrap<T>(
+        string name, IReadOnlyList<T> items, long total, Func<T, JsonNode> shape) => new JsonNodeResult(200, new JsonObject
     {
         [name] = Shape.Array(items, shape),
         ["limit"] = Limit,

@@ -35,7 +35,8 @@ internal static class ScheduleBody
             virtualStart ?? default,
             layer.Number("rotation_turn_length_seconds", required: true, min: 3_600, max: 366 * 86_400) ?? 3_600,
             [.. (layer.Objects("restrictions", max: 100) ?? []).Select(Restriction)],
-            layer.Choice("advance", required: false, ("elapsed", TurnAdvance.Elapsed), ("covered", TurnAdvance.Covered)) ?? TurnAdvance.Elapsed);
+            layer.Choice("advance", required: false, ("elapsed", TurnAdvance.Elapsed), ("covered", TurnAdvance.Covered))
+                ?? TurnAdvance.Elapsed);
     }
 
     // PagerDuty wraps each user; a seat of type empty_member is vacant.

@@ -25,7 +25,11 @@ internal static class EmbeddedPipeline
             Deliveries = await SqliteDeliveryStore.OpenAsync(shape.File, cancel),
             Parked = await SqliteParkedRecordStore.OpenAsync(shape.File, cancel),
             Claims = new MemoryFastClaims(new MemoryFastClaimsOptions(), shape.Time),
-            Channels = [EmailChannel(shape.Options), new WebhookChannel(new WebhookOptions { AllowList = shape.Options.WebhookAllow }, shape.Time)],
+            Channels =
+            [
+                EmailChannel(shape.Options),
+                new WebhookChannel(new WebhookOptions { AllowList = shape.Options.WebhookAllow }, shape.Time),
+            ],
             Catalog = shape.Catalog,
             People = shape.People,
             Changes = shape.Changes,

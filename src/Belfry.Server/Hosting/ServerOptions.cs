@@ -105,7 +105,8 @@ internal sealed record ServerOptions
             if (!Uri.TryCreate(url.Replace("://*", "://0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var uri)
                 || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps))
                 faults.Add($"--urls: '{url}' is no http or https address.");
-        if (BaseUrl is not null && (!Uri.TryCreate(BaseUrl, UriKind.Absolute, out var link) || !link.Scheme.StartsWith("http", StringComparison.Ordinal)))
+        if (BaseUrl is not null
+            && (!Uri.TryCreate(BaseUrl, UriKind.Absolute, out var link) || !link.Scheme.StartsWith("http", StringComparison.Ordinal)))
             faults.Add($"--base-url: '{BaseUrl}' is no http or https address.");
         if (!System.Net.Mail.MailAddress.TryCreate(MailFrom, out _)) faults.Add($"--mail-from: '{MailFrom}' is no mail address.");
     }

@@ -18,7 +18,8 @@ public sealed record PageContext(
         var tokens = antiforgery.GetAndStoreTokens(http);
         http.Response.Headers.CacheControl = "no-store";
         return new PageContext(
-            Caller.Of(http.User), http.Request.Path + http.Request.QueryString, time.GetUtcNow(), tokens.FormFieldName, tokens.RequestToken ?? "");
+            Caller.Of(http.User), http.Request.Path + http.Request.QueryString, time.GetUtcNow(), tokens.FormFieldName,
+            tokens.RequestToken ?? "");
     }
 
     /// <summary>May act on incidents.</summary>

@@ -16,8 +16,14 @@ public sealed record OnCallModel(
     {
         var people = OnCallNow.Of(catalog, now);
         return new OnCallModel(
-            [.. catalog.Schedules.OrderBy(schedule => schedule.Name, StringComparer.Ordinal).Select(schedule => (schedule, OnCallNow.ShiftNow(schedule, now)))],
-            [.. catalog.Policies.OrderBy(policy => policy.Name, StringComparer.Ordinal).Select(policy => (policy, LevelsOf(policy, people)))],
+            [
+                .. catalog.Schedules.OrderBy(schedule => schedule.Name, StringComparer.Ordinal)
+                    .Select(schedule => (schedule, OnCallNow.ShiftNow(schedule, now))),
+            ],
+            [
+                .. catalog.Policies.OrderBy(policy => policy.Name, StringComparer.Ordinal)
+                    .Select(policy => (policy, LevelsOf(policy, people))),
+            ],
             catalog);
     }
 

@@ -27,7 +27,8 @@ internal sealed record OnCallNow(
                 {
                     if (target.Kind == TargetKind.User)
                         found.Add(new OnCallNow(new UserId(target.Id), policy, index + 1, null, null, null));
-                    else if (catalog.Schedule(new ScheduleId(target.Id)) is { } schedule && shifts[schedule.Id] is { UserId: { } user } shift)
+                    else if (catalog.Schedule(new ScheduleId(target.Id)) is { } schedule
+                        && shifts[schedule.Id] is { UserId: { } user } shift)
                         found.Add(new OnCallNow(user, policy, index + 1, schedule, shift.Start, EndOf(shift)));
                 }
 

@@ -7,7 +7,8 @@ namespace Belfry.Server.Pages;
 /// <summary>Answers with a page.</summary>
 internal static class Render
 {
-    public static IResult Page<TPage>(PageContext context, params ReadOnlySpan<(string Name, object? Value)> parameters) where TPage : IComponent =>
+    public static IResult Page<TPage>(
+        PageContext context, params ReadOnlySpan<(string Name, object? Value)> parameters) where TPage : IComponent =>
         Page<TPage>(200, context, parameters);
 
     public static IResult Page<TPage>(int status, PageContext context, params ReadOnlySpan<(string Name, object? Value)> parameters)

@@ -29,7 +29,7 @@ internal static class SignInPages
         AntiforgeryTokenSet tokens, User? invited, string name, string email, IReadOnlyList<string> faults, int status = 200) =>
         Page(invited is null ? "Set up Belfry" : "Choose a password", status, $"""
             {Faults(faults)}
-            <p>{(invited is null ? "You are the first: this makes you the administrator." : $"For {Text(invited.Name)}, {Text(invited.Email)}.")}</p>
+            <p>{For(invited)}</p>
             <form method="post">
               {Token(tokens)}
               {(invited is null ? NameAndEmail(name, email) : "")}
@@ -48,6 +48,9 @@ internal static class SignInPages
         <p role="alert">{Text(reason)}</p>
             <p><a class="button" href="/">Go to the incidents</a></p>
         """);
+
+    private static string For(User? invited) =>
+        invited is null ? "You are the first: this makes you the administrator." : $"For {Text(invited.Name)}, {Text(invited.Email)}.";
 
     private static string NameAndEmail(string name, string email) => $"""
         <label for="name">Name</label>

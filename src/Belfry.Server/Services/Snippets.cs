@@ -16,8 +16,11 @@ internal static class Snippets
           pagerduty_configs:
           - url: '{{{baseUrl}}}/v2/enqueue'
             routing_key: '{{{integration.RoutingKey}}}'
-            severity: '{{ if eq .CommonLabels.severity "critical" "error" "warning" "info" }}{{ .CommonLabels.severity }}{{ else }}error{{ end }}'
+            severity: '{{{Severity}}}'
         """;
+
+    private const string Severity =
+        """{{ if eq .CommonLabels.severity "critical" "error" "warning" "info" }}{{ .CommonLabels.severity }}{{ else }}error{{ end }}""";
 
     /// <summary>A test event from a shell.</summary>
     public static string Curl(string baseUrl, Integration integration) => $$"""
@@ -25,7 +28,10 @@ internal static class Snippets
         """;
 
     private static string Event(string routingKey) =>
-        $$$"""{"routing_key":{{{JsonSerializer.Serialize(routingKey, SnippetJson.Default.String)}}},"event_action":"trigger","dedup_key":"test","payload":{"summary":"Test event","source":"curl","severity":"warning"}}""";
+        $$$"""{"routing_key":{{{JsonSerializer.Serialize(routingKey, SnippetJson.Default.String)}}},"event_action":"trigger",""" +
+        """
+        "dedup_key":"test","payload":{"summary":"Test event","source":"curl","severity":"warning"}}
+        """;
 }
 
 [System.Text.Json.Serialization.JsonSerializable(typeof(string))]

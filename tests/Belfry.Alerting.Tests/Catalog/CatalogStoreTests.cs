@@ -49,7 +49,7 @@ public sealed class CatalogStoreTests : IDisposable
         var service = await _belfry.ServiceAsync("Billing", (await UserPolicyAsync()).Id);
         var keys = new HashSet<string>();
         for (var i = 0; i < 50; i++)
-            keys.Add((await _belfry.Services.CreateIntegrationAsync(service.Id, new IntegrationDraft($"I{i}"), Configuration.Root, _belfry.Now, default)).Value().RoutingKey);
+            keys.Add((await _belfry.IntegrationAsync($"I{i}", service.Id)).RoutingKey);
         keys.Count.ShouldBe(50);
         keys.ShouldAllBe(key => key.Length == 32 && key.All(char.IsAsciiLetterOrDigit));
     }
@@ -58,7 +58,7 @@ public sealed class CatalogStoreTests : IDisposable
     public async Task A_rotated_routing_key_replaces_the_old_one()
     {
         var service = await _belfry.ServiceAsync("Billing", (await UserPolicyAsync()).Id);
-        var integration = (await _belfry.Services.CreateIntegrationAsync(service.Id, new IntegrationDraft("Prometheus"), Configuration.Root, _belfry.Now, default)).Value();
+        var integration = await _belfry.IntegrationAsync("Prometheus", service.Id);
         var rotated = (await _belfry.Services.RotateRoutingKeyAsync(integration.Id, Configuration.Root, _belfry.Now, default)).Value();
         _belfry.Catalog.Current.IntegrationOf(integration.RoutingKey).ShouldBeNull();
         _belfry.Catalog.Current.IntegrationOf(rotated.RoutingKey).ShouldBe(rotated);
@@ -68,7 +68,7 @@ public sealed class CatalogStoreTests : IDisposable
     public async Task The_audit_log_shows_no_whole_routing_key()
     {
         var service = await _belfry.ServiceAsync("Billing", (await UserPolicyAsync()).Id);
-        var key = (await _belfry.Services.CreateIntegrationAsync(service.Id, new IntegrationDraft("Prometheus"), Configuration.Root, _belfry.Now, default)).Value().RoutingKey;
+        var key = (await _belfry.IntegrationAsync("Prometheus", service.Id)).RoutingKey;
         foreach (var entry in (await _belfry.Audit.ListAsync(0, 100, default)).Items) $"{entry.Before}{entry.After}".ShouldNotContain(key);
     }
 

@@ -60,6 +60,9 @@ internal sealed class Configuration : IDisposable
     public async Task<Service> ServiceAsync(string name, PolicyId policy) =>
         (await Services.CreateServiceAsync(new ServiceDraft(name, "", policy), Root, Now, default)).Value();
 
+    public async Task<Integration> IntegrationAsync(string name, ServiceId service) =>
+        (await Services.CreateIntegrationAsync(service, new IntegrationDraft(name), Root, Now, default)).Value();
+
     public async Task<OnCallSchedule> ScheduleAsync(string name, params UserId?[] users) =>
         (await Schedules.CreateAsync(ScheduleOf(name, users), Root, Now, default)).Value();
 

@@ -39,7 +39,8 @@ public sealed class ScheduleStoreTests : IDisposable
         var (ada, bob) = (await _belfry.UserAsync("ada"), await _belfry.UserAsync("bob"));
         var schedule = await _belfry.ScheduleAsync("Weekdays", ada.Id);
         var added = await OverrideAsync(schedule.Id, bob.Id, 1, 2);
-        (await _belfry.Schedules.UpdateAsync(schedule.Id, Configuration.ScheduleOf("Renamed", ada.Id), Configuration.Root, _belfry.Now, default))
+        (await _belfry.Schedules.UpdateAsync(
+            schedule.Id, Configuration.ScheduleOf("Renamed", ada.Id), Configuration.Root, _belfry.Now, default))
             .Value().Overrides.ShouldBe([added]);
     }
 

@@ -15,6 +15,7 @@ namespace Belfry.Alerting.Tests.Dispatch;
 
 public sealed class DispatchTests
 {
+    private const string OneId = "01900000000070008000000000000001";
     private static readonly Uri Base = new("https://belfry.example.org/");
     private readonly Topics _topics = new(partitions: 1);
     private readonly MemoryLog _log = new();
@@ -75,8 +76,8 @@ public sealed class DispatchTests
     [Theory]
     [InlineData("")]
     [InlineData("a.b.c.d.e.f")]
-    [InlineData("01900000000070008000000000000001.01900000000070008000000000000001.01900000000070008000000000000001.01900000000070008000000000000001.-1.email")]
-    [InlineData("01900000000070008000000000000001.01900000000070008000000000000001.01900000000070008000000000000001.01900000000070008000000000000001.1.")]
+    [InlineData($"{OneId}.{OneId}.{OneId}.{OneId}.-1.email")]
+    [InlineData($"{OneId}.{OneId}.{OneId}.{OneId}.1.")]
     public void What_is_no_key_is_not_read_as_one(string text) => DeliveryKey.TryParse(text, out _).ShouldBeFalse();
 
     [Fact]
@@ -96,7 +97,9 @@ public sealed class DispatchTests
 
     [Theory]
     [InlineData(DeliveryState.Sent, "notify", "sent", "Notified by email, attempt 2.")]
-    [InlineData(DeliveryState.Retry, "notify", "retry", "Delayed: attempt 2 by email failed (451 busy); the next one is at 2026-03-04 12:00:09 UTC.")]
+    [InlineData(
+        DeliveryState.Retry, "notify", "retry",
+        "Delayed: attempt 2 by email failed (451 busy); the next one is at 2026-03-04 12:00:09 UTC.")]
     [InlineData(DeliveryState.Unknown, "notify", "unknown", "It is unknown whether attempt 2 by email arrived: 451 busy.")]
     [InlineData(DeliveryState.Dead, "notify", "dead", "Not notified by email after 2 attempts, given up: 451 busy.")]
     [InlineData(DeliveryState.Skipped, "skipped", "skipped", "Not notified by email: 451 busy.")]

@@ -11,7 +11,8 @@ public sealed class EventParserTests
     public void A_good_trigger_is_taken_whole()
     {
         var alert = Accepted(Trigger(
-            "\"timestamp\":\"2026-03-01T11:00:00Z\",\"component\":\"disk\",\"group\":\"db\",\"class\":\"full\",\"custom_details\":{\"free\":0}",
+            "\"timestamp\":\"2026-03-01T11:00:00Z\",\"component\":\"disk\",\"group\":\"db\",\"class\":\"full\"," +
+            "\"custom_details\":{\"free\":0}",
             "\"dedup_key\":\"d1\",\"client\":\"Mon\",\"client_url\":\"https://mon\",\"links\":[{\"href\":\"https://x\",\"text\":\"X\"}]," +
             "\"images\":[{\"src\":\"https://i\",\"href\":\"https://h\",\"alt\":\"A\"}],\"unknown\":[1,{}]"));
         alert.Id.ShouldBe(NewId);
@@ -47,7 +48,8 @@ public sealed class EventParserTests
     [InlineData("\"routing_key\":\"\"", "'routing_key' is missing or blank")]
     [InlineData("\"routing_key\":null", "'routing_key' is missing or blank")]
     [InlineData("\"routing_key\":\"ffffffffffffffffffffffffffffffff\"", "Invalid routing key")]
-    [InlineData("\"event_action\":\"Trigger\"", "'event_action' is invalid (must be one of the following: 'trigger', 'acknowledge' or 'resolve')")]
+    [InlineData(
+        "\"event_action\":\"Trigger\"", "'event_action' is invalid (must be one of the following: 'trigger', 'acknowledge' or 'resolve')")]
     [InlineData("\"event_action\":\"change\"", EventErrors.ActionInvalid)]
     [InlineData("\"event_action\":{}", EventErrors.ActionInvalid)]
     [InlineData("\"event_action\":\"\"", "'event_action' is missing or blank")]
@@ -56,7 +58,9 @@ public sealed class EventParserTests
     public void A_fault_of_the_envelope_is_named_to_the_letter(string top, string error) => Errors(Trigger(top: top)).ShouldBe([error]);
 
     [Theory]
-    [InlineData("\"severity\":\"CRITICAL\"", "'payload.severity' is invalid (must be one of the following: 'critical', 'warning', 'error' or 'info')")]
+    [InlineData(
+        "\"severity\":\"CRITICAL\"",
+        "'payload.severity' is invalid (must be one of the following: 'critical', 'warning', 'error' or 'info')")]
     [InlineData("\"severity\":7", EventErrors.SeverityInvalid)]
     [InlineData("\"severity\":\"\"", "'payload.severity' is missing or blank")]
     [InlineData("\"severity\":null", "'payload.severity' is missing or blank")]
@@ -67,7 +71,9 @@ public sealed class EventParserTests
 
     [Fact]
     public void All_errors_of_an_event_come_at_once_in_the_order_of_its_fields() =>
-        Errors($"{{\"payload\":{{\"severity\":\"bad\"}},\"dedup_key\":\"{new string('k', 256)}\",\"event_action\":\"boom\",\"routing_key\":\"a-b\"}}").ShouldBe(
+        var key = new string('k', 256);
+        var body = $"{{\"payload\":{{\"severity\":\"bad\"}},\"dedup_key\":\"{key}\",\"event_action\":\"boom\",\"routing_key\":\"a-b\"}}";
+        Errors(body).ShouldBe(
         [
             "Length of 'routing_key' is incorrect (should be 32 characters)",
             "'routing_key' cannot contain non-alphanumeric characters.",
@@ -105,7 +111,9 @@ public sealed class EventParserTests
     [Fact]
     public void Acknowledge_and_resolve_take_a_payload_unchecked()
     {
-        var alert = Accepted($"{{\"routing_key\":\"{Key}\",\"event_action\":\"resolve\",\"dedup_key\":\"d\",\"payload\":{{\"severity\":\"odd\",\"summary\":[1]}}}}");
+        var alert = Accepted(
+            $"{{\"routing_key\":\"{Key}\",\"event_action\":\"resolve\",\"dedup_key\":\"d\"," +
+            "\"payload\":{\"severity\":\"odd\",\"summary\":[1]}}");
         (alert.Action, alert.Severity, alert.Summary).ShouldBe((EventAction.Resolve, null, ""));
         Accepted($"{{\"routing_key\":\"{Key}\",\"event_action\":\"acknowledge\",\"dedup_key\":\"d\",\"payload\":\"x\"}}").Action
             .ShouldBe(EventAction.Acknowledge);

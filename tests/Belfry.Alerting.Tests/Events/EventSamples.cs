@@ -30,7 +30,8 @@ internal static class EventSamples
 
     /// <summary>A good trigger; <paramref name="payload"/> and <paramref name="top"/> come after and so replace fields.</summary>
     public static string Trigger(string payload = "", string top = "") => $$"""
-        {"routing_key":"{{Key}}","event_action":"trigger","payload":{"summary":"Disk full","source":"db1","severity":"critical"{{Comma(payload)}}}{{Comma(top)}}}
+        {"routing_key":"{{Key}}","event_action":"trigger",
+         "payload":{"summary":"Disk full","source":"db1","severity":"critical"{{Comma(payload)}}}{{Comma(top)}}}
         """;
 
     private static string Comma(string more) => more.Length > 0 ? "," + more : "";

@@ -71,7 +71,10 @@ internal sealed class FoldDesk : IAsyncDisposable
     public AlertEvent Trigger(string key = "disk", Severity severity = Severity.Critical) => Desk.Event(EventAction.Trigger, key, severity);
 
     public async Task<IReadOnlyList<OutgoingRecord>> OutboxAsync(TopicDeclaration topic) =>
-        [.. (await Store.PendingAsync(IncidentFold.LaneOf(0), 10_000, default)).Select(message => message.Record).Where(record => record.Topic == topic.Name)];
+        [
+            .. (await Store.PendingAsync(IncidentFold.LaneOf(0), 10_000, default)).Select(message => message.Record)
+                .Where(record => record.Topic == topic.Name),
+        ];
 
     public async Task<IReadOnlyList<NumberedIncident>> AllAsync() =>
         (await Directory.ListAsync(new IncidentFilter(), 0, 250, default)).Items;

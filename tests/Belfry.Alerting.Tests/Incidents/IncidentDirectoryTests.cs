@@ -117,7 +117,8 @@ public sealed class IncidentDirectoryTests : IAsyncLifetime
     {
         var writer = new IncidentCommandWriter(_desk.Log, _desk.Topics);
         var refused = await Should.ThrowAsync<ArgumentException>(async () =>
-            await writer.SendAsync(_desk.Desk.Command(_incidents[0].Id, CommandKind.Snooze, Ann) with { SnoozeSeconds = 604_801 }, default));
+            await writer.SendAsync(
+                _desk.Desk.Command(_incidents[0].Id, CommandKind.Snooze, Ann) with { SnoozeSeconds = 604_801 }, default));
         refused.Message.ShouldContain("A snooze takes 1 to 604800 seconds, not 604801.");
     }
 

@@ -22,7 +22,8 @@ internal sealed class ListLog(params TopicDeclaration[] topics) : IPartitionedLo
 
     public IReadOnlyList<LogRecord> Of(TopicDeclaration topic)
     {
-        lock (_gate) return [.. _records.Where(pair => pair.Key.Topic == topic.Name).OrderBy(pair => pair.Key).SelectMany(pair => pair.Value)];
+        lock (_gate)
+            return [.. _records.Where(pair => pair.Key.Topic == topic.Name).OrderBy(pair => pair.Key).SelectMany(pair => pair.Value)];
     }
 
     public ValueTask AppendAsync(IReadOnlyList<OutgoingRecord> records, CancellationToken cancel)

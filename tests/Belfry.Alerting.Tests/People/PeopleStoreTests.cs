@@ -96,7 +96,8 @@ public sealed class PeopleStoreTests : IDisposable
         var ada = await _belfry.UserAsync("ada");
         await _belfry.ScheduleAsync("Weekdays", ada.Id, null);
         await _belfry.PolicyAsync("Payments", new EscalationTarget(TargetKind.User, ada.Id.Value));
-        var refusal = (await _belfry.People.DeleteUserAsync(ada.Id, Configuration.Root, _belfry.Now, default)).ShouldBeOfType<ChangeResult<User>.InUse>();
+        var refusal = (await _belfry.People.DeleteUserAsync(ada.Id, Configuration.Root, _belfry.Now, default))
+            .ShouldBeOfType<ChangeResult<User>.InUse>();
         refusal.By.ShouldBe(["escalation policy 'Payments'", "schedule 'Weekdays'"]);
         refusal.Explanation.ShouldBe("user 'ada' is in use by escalation policy 'Payments', schedule 'Weekdays'; change that first.");
         (await _belfry.People.FindUserAsync(ada.Id, default)).ShouldNotBeNull();
@@ -225,7 +226,8 @@ public sealed class PeopleStoreTests : IDisposable
     {
         var ada = await _belfry.UserAsync("ada");
         var method = (await _belfry.People.ContactRulesOfAsync(ada.Id, default))!.Methods.Single();
-        (await _belfry.People.AddRuleAsync(ada.Id, new NotificationRuleDraft(Urgency.High, minutes, method.Id), Configuration.Root, _belfry.Now, default))
+        (await _belfry.People.AddRuleAsync(
+            ada.Id, new NotificationRuleDraft(Urgency.High, minutes, method.Id), Configuration.Root, _belfry.Now, default))
             .Faults().ShouldBe([$"The delay in minutes is {minutes}; 0 to 1440 is expected."]);
     }
 

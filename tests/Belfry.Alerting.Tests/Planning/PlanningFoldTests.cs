@@ -135,7 +135,10 @@ public sealed class PlanningFoldTests
         var fold = await LoadedAsync();
         await PutAsync(
             Rules(Contact([Mail], Rule(1, Mail, delay: 5))), Assigned(Assignment()),
-            new OutgoingRecord { Topic = _topics.PlanningContactRules.Name, OrderingKey = Ada.ToString(), Value = ReadOnlyMemory<byte>.Empty });
+            new OutgoingRecord
+            {
+                Topic = _topics.PlanningContactRules.Name, OrderingKey = Ada.ToString(), Value = ReadOnlyMemory<byte>.Empty,
+            });
         await fold.FoldAsync(All(), default);
         await PutAsync(Fired(TimerFeedback(1)));
         await fold.FoldAsync(_log.Of(_topics.PlanningFeedback.Name), default);
@@ -184,7 +187,10 @@ public sealed class PlanningFoldTests
     private async Task PutAsync(params OutgoingRecord[] records) => await _log.AppendAsync(records, default);
 
     private IReadOnlyList<LogRecord> All() =>
-        [.. _log.Of(_topics.PlanningContactRules.Name).Take(1), .. _log.Of(_topics.PlanningAssignments.Name), .. _log.Of(_topics.PlanningContactRules.Name).Skip(1)];
+        [
+            .. _log.Of(_topics.PlanningContactRules.Name).Take(1), .. _log.Of(_topics.PlanningAssignments.Name),
+            .. _log.Of(_topics.PlanningContactRules.Name).Skip(1),
+        ];
 
     private void CommitAll()
     {

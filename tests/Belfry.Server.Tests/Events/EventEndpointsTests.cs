@@ -66,7 +66,8 @@ public sealed class EventEndpointsTests(RunningServer server)
     [Fact]
     public async Task The_routing_key_may_come_by_header_beside_an_authorization_that_means_nothing()
     {
-        var response = await server.PostAsync("/v2/enqueue", "{\"event_action\":\"resolve\",\"dedup_key\":\"d\"}"u8.ToArray(), null, request =>
+        var body = "{\"event_action\":\"resolve\",\"dedup_key\":\"d\"}"u8.ToArray();
+        var response = await server.PostAsync("/v2/enqueue", body, null, request =>
         {
             request.Headers.Add("X-Routing-Key", server.Key);
             request.Headers.Add("Authorization", "Token token=whatever");
@@ -125,7 +126,9 @@ public sealed class EventEndpointsTests(RunningServer server)
 
     [Theory]
     [InlineData("POST /v2/enqueue HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")]
-    [InlineData("POST /v2/enqueue HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n")]
+    [InlineData(
+        "POST /v2/enqueue HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n" +
+        "Transfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n")]
     public async Task Broken_framing_is_the_senders_fault(string raw)
     {
         using var socket = new TcpClient();

@@ -27,10 +27,13 @@ public sealed partial class RouteTests(RunningServer server)
 
     private List<Route> Routes() =>
     [
-        .. server.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>().SelectMany(endpoint =>
-            (endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods is { Count: > 0 } methods ? methods : ["GET", "POST"]).Select(method => new Route(
-                "/" + endpoint.RoutePattern.RawText!.Trim('/'), new HttpMethod(method), PolicyOf(endpoint)))),
+        .. from endpoint in server.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
+           from method in MethodsOf(endpoint)
+           select new Route("/" + endpoint.RoutePattern.RawText!.Trim('/'), new HttpMethod(method), PolicyOf(endpoint)),
     ];
+
+    private static IReadOnlyList<string> MethodsOf(RouteEndpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods is { Count: > 0 } methods ? methods : ["GET", "POST"];
 
     private static string? PolicyOf(RouteEndpoint endpoint) =>
         endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null ? "public" : endpoint.Metadata.GetMetadata<IAuthorizeData>()?.Policy;

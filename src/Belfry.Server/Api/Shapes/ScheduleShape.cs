@@ -43,8 +43,10 @@ internal static class ScheduleShape
         shape["users"] = Shape.Array(
             schedule.Layers.SelectMany(layer => layer.Users).OfType<UserId>().Distinct(), user => ReferenceShapes.User(user, catalog));
         shape["escalation_policies"] = Shape.Array(
-            catalog.Policies.Where(policy => policy.Levels.Any(level => level.Targets.Any(
-                target => target.Kind == TargetKind.Schedule && target.Id == schedule.Id.Value))).OrderBy(policy => policy.Name, StringComparer.Ordinal),
+            catalog.Policies
+                .Where(policy => policy.Levels.Any(level => level.Targets.Any(
+                    target => target.Kind == TargetKind.Schedule && target.Id == schedule.Id.Value)))
+                .OrderBy(policy => policy.Name, StringComparer.Ordinal),
             policy => ReferenceShapes.Policy(policy.Id, policy.Name));
         return shape;
     }
