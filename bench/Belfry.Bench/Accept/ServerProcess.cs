@@ -7,7 +7,7 @@ namespace Belfry.Bench.Accept;
 /// <summary>The real program, from the build beside this one, on any free port.</summary>
 internal sealed class ServerProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
     private readonly Process _process;
 
     private ServerProcess(Process process, JsonNode ready)
