@@ -40,7 +40,8 @@ internal static class IncidentRecords
         Value = record.Value,
         Headers =
         [
-            .. record.Headers.Where(pair => pair.Key is not ("reason" or "source")), new("reason", reason), new("source", record.ToString()),
+            .. record.Headers.Where(pair => pair.Key is not ("reason" or "source")), new("reason", reason),
+            new("source", record.ToString()),
         ],
     };
 }

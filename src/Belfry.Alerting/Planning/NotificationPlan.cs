@@ -26,7 +26,8 @@ internal sealed record NotificationPlan(IReadOnlyList<PlannedRule> Rules, IReadO
         if (contact is null) return new([], [new(null, "no contact methods are known for the user")]);
         List<PlannedRule> planned = [];
         List<SkippedRule> skipped = [];
-        var inOrder = contact.Rules.Where(rule => rule.Urgency == urgency).OrderBy(rule => rule.StartDelayMinutes).ThenBy(rule => rule.Id.Value);
+        var inOrder = contact.Rules.Where(rule => rule.Urgency == urgency)
+            .OrderBy(rule => rule.StartDelayMinutes).ThenBy(rule => rule.Id.Value);
         foreach (var rule in inOrder)
         {
             var method = contact.Methods.FirstOrDefault(method => method.Id == rule.ContactMethodId);

@@ -1,6 +1,8 @@
 namespace Belfry.Server.Security;
 
-/// <summary>On every answer: no inline script or style, no framing, no sniffing, no referrer to other sites, for it could carry a link's token.</summary>
+/// <summary>
+/// On every answer: no inline script or style, no framing, no sniffing, no referrer to other sites, for it could carry a link's token.
+/// </summary>
 internal static class SecurityHeaders
 {
     public const string ContentSecurityPolicy =
