@@ -160,7 +160,8 @@ public partial class BrowserTests : IAsyncLifetime
 
     private async Task PutStatusAsync(string title, string status)
     {
-        var id = (await _belfry!.IncidentsAsync()).Single(incident => incident["title"]!.GetValue<string>() == title)["id"]!.GetValue<string>();
+        var incidents = await _belfry!.IncidentsAsync();
+        var id = incidents.Single(incident => incident["title"]!.GetValue<string>() == title)["id"]!.GetValue<string>();
         var body = new JsonObject { ["incident"] = new JsonObject { ["type"] = "incident_reference", ["status"] = status } };
         using var answer = await _belfry.Api.PutAsJsonAsync($"/api/incidents/{id}", body);
         answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync());
@@ -171,7 +172,8 @@ public partial class BrowserTests : IAsyncLifetime
 
     private static ILocator Timeline(IPage page) => page.GetByRole(AriaRole.Region, new() { Name = "Timeline" });
 
-    private static ILocator Badge(IPage page, string status) => page.GetByRole(AriaRole.Main).GetByText(status, new() { Exact = true }).First;
+    private static ILocator Badge(IPage page, string status) =>
+        page.GetByRole(AriaRole.Main).GetByText(status, new() { Exact = true }).First;
 
     [GeneratedRegex("Acknowledged|Taken")]
     private static partial Regex DoneOrTaken();

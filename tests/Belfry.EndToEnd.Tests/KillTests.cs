@@ -10,7 +10,8 @@ namespace Belfry.EndToEnd.Tests;
 /// <summary>The real program under SIGKILL: drill 22 of the embedded shape, with the whole way of an event behind it.</summary>
 public class KillTests(ITestOutputHelper output)
 {
-    private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("BELFRY_KILLS") ?? "100", System.Globalization.CultureInfo.InvariantCulture);
+    private static readonly int Kills = int.Parse(
+        Environment.GetEnvironmentVariable("BELFRY_KILLS") ?? "100", System.Globalization.CultureInfo.InvariantCulture);
 
     [SkippableFact]
     public async Task Killed_a_hundred_times_under_load_it_loses_nothing_and_repeats_only_what_was_in_flight()

@@ -13,11 +13,13 @@ public class StoryTests
     {
         using var folder = new TempFolder();
         await using var smtp = await SmtpServer.StartAsync(folder.Sub("mail"));
-        await using var belfry = await BelfryProgram.StartAsync(folder.Sub("data"), ChildProgram.FreePort(), "--demo", "--smtp", $"127.0.0.1:{smtp.Port}");
+        await using var belfry = await BelfryProgram.StartAsync(
+            folder.Sub("data"), ChildProgram.FreePort(), "--demo", "--smtp", $"127.0.0.1:{smtp.Port}");
         await using var alertmanager = await Alertmanager.StartAsync(folder.Sub("alertmanager"), belfry.Url, belfry.IntegrationKey);
 
         await alertmanager.FireAsync("DiskFull", "db-1", TimeSpan.FromSeconds(25));
-        var mail = await smtp.WaitForAsync("the page", TimeSpan.FromSeconds(30), mail => mail.Subject.Contains("DiskFull on db-1", StringComparison.Ordinal));
+        var mail = await smtp.WaitForAsync(
+            "the page", TimeSpan.FromSeconds(30), mail => mail.Subject.Contains("DiskFull on db-1", StringComparison.Ordinal));
 
         var link = mail.AcknowledgeLink;
         var page = await belfry.Http.GetAsync(link);
@@ -70,7 +72,8 @@ public class StoryTests
     // Presses the page's one button as a browser without script would: same form, same hidden fields, same cookies.
     private static async Task<HttpResponseMessage> PressAsync(BelfryProgram belfry, Uri link, HttpResponseMessage page)
     {
-        var document = await BrowsingContext.New(Configuration.Default).OpenAsync(async request => request.Content(await page.Content.ReadAsStringAsync()));
+        var html = await page.Content.ReadAsStringAsync();
+        var document = await BrowsingContext.New(Configuration.Default).OpenAsync(request => request.Content(html));
         var form = document.QuerySelector("main form[method=post]").ShouldNotBeNull();
         var request = new HttpRequestMessage(HttpMethod.Post, new Uri(link, form.GetAttribute("action") ?? link.ToString()))
         {
@@ -78,7 +81,8 @@ public class StoryTests
                 .Select(field => KeyValuePair.Create(field.GetAttribute("name")!, field.GetAttribute("value") ?? ""))),
         };
         request.Headers.Add("Origin", belfry.Url.GetLeftPart(UriPartial.Authority));
-        if (page.Headers.TryGetValues("Set-Cookie", out var cookies)) request.Headers.Add("Cookie", string.Join("; ", cookies.Select(cookie => cookie.Split(';')[0])));
+        if (page.Headers.TryGetValues("Set-Cookie", out var cookies))
+            request.Headers.Add("Cookie", string.Join("; ", cookies.Select(cookie => cookie.Split(';')[0])));
         var answer = await belfry.Http.SendAsync(request);
         return answer.StatusCode is HttpStatusCode.SeeOther or HttpStatusCode.Redirect
             ? await belfry.Http.GetAsync(new Uri(belfry.Url, answer.Headers.Location!)) : answer;

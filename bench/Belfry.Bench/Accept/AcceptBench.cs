@@ -32,7 +32,8 @@ internal static class AcceptBench
         await using (var server = await ServerProcess.StartAsync(data, ["--demo"], cancel))
         {
             // Alerts that repeat, as in a storm, under 1,000 keys: what is measured is the way to the disk, not the paging behind it.
-            var load = new ClosedLoad(server.Url, Connections, number => EventBody.Of(server.DemoKey, $"alert-{number % 1_000}", $"Alert {number % 1_000}"));
+            var load = new ClosedLoad(
+                server.Url, Connections, number => EventBody.Of(server.DemoKey, $"alert-{number % 1_000}", $"Alert {number % 1_000}"));
             await load.RunAsync(TimeSpan.FromSeconds(WarmUpSeconds), cancel);
             result = await load.RunAsync(TimeSpan.FromSeconds(Seconds), cancel);
             await server.KillAsync();
@@ -40,7 +41,8 @@ internal static class AcceptBench
 
         var rowBytes = BareSqlite.EventRowBytes(Path.Combine(data, "belfry.db"));
         var bare = BareSqlite.RowsPerSecond(Path.Combine(data, "bare.db"), rowBytes, Connections, TimeSpan.FromSeconds(Seconds));
-        Figure.Print("accept.rate", result.Accepted / (double)Seconds, "events/s", ($"bare SQLite, lots of {Connections} rows of {rowBytes} bytes", bare));
+        var rival = $"bare SQLite, lots of {Connections} rows of {rowBytes} bytes";
+        Figure.Print("accept.rate", result.Accepted / (double)Seconds, "events/s", (rival, bare));
         Figure.Print("accept.p99", Figure.Percentile(result.Milliseconds, 99), "ms");
         if (result.Refused > 0) Figure.Print("accept.refused", result.Refused, "events");
     }
@@ -50,7 +52,9 @@ internal static class AcceptBench
         await using var sink = await WebhookSink.StartAsync();
         await using var server = await ServerProcess.StartAsync(data, ["--demo", "--webhook-allow", sink.Endpoint], cancel);
         var keys = await PagedServices.MakeAsync(server, sink.Url, cancel);
-        var steady = new SteadyLoad(server.Url, Connections, EventsPerSecond, number => EventBody.Of(keys[number % keys.Count], $"event-{number}", sink.TitleOf(number)));
+        var steady = new SteadyLoad(
+            server.Url, Connections, EventsPerSecond,
+            number => EventBody.Of(keys[number % keys.Count], $"event-{number}", sink.TitleOf(number)));
         await steady.RunAsync(0, WarmUpSeconds * EventsPerSecond, cancel);
         await sink.WaitForAsync(WarmUpSeconds * EventsPerSecond, cancel);
 

@@ -15,7 +15,8 @@ internal sealed class ClosedLoad(Uri server, int connections, Func<int, byte[]> 
     {
         var until = Stopwatch.GetTimestamp() + (long)(length.TotalSeconds * Stopwatch.Frequency);
         var parts = await Task.WhenAll(Enumerable.Range(0, connections).Select(at => SendAsync(at, until, cancel)));
-        return new Result(parts.Sum(part => part.Accepted), parts.Sum(part => part.Refused), [.. parts.SelectMany(part => part.Milliseconds)]);
+        return new Result(
+            parts.Sum(part => part.Accepted), parts.Sum(part => part.Refused), [.. parts.SelectMany(part => part.Milliseconds)]);
     }
 
     private async Task<Result> SendAsync(int first, long until, CancellationToken cancel)

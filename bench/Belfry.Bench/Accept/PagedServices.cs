@@ -26,8 +26,8 @@ internal static class PagedServices
                 }),
             });
             var service = await PostAsync("services", "service", new() { ["name"] = $"Service {number}", ["escalation_policy"] = policy });
-            var inlet = await server.Api.PostAsJsonAsync(
-                $"/api/services/{service}/integrations", new JsonObject { ["integration"] = new JsonObject { ["events_per_minute"] = 1_000_000 } }, cancel);
+            var limit = new JsonObject { ["integration"] = new JsonObject { ["events_per_minute"] = 1_000_000 } };
+            var inlet = await server.Api.PostAsJsonAsync($"/api/services/{service}/integrations", limit, cancel);
             keys.Add((await ReadAsync(inlet))["integration"]!["integration_key"]!.GetValue<string>());
         }
 
@@ -35,7 +35,8 @@ internal static class PagedServices
 
         async Task ByWebhookOnlyAsync(string user)
         {
-            var mail = JsonNode.Parse(await server.Api.GetStringAsync($"/api/users/{user}/contact_methods", cancel))!["contact_methods"]![0]!["id"];
+            var methods = JsonNode.Parse(await server.Api.GetStringAsync($"/api/users/{user}/contact_methods", cancel))!;
+            var mail = methods["contact_methods"]![0]!["id"];
             var method = await PostAsync($"users/{user}/contact_methods", "contact_method", new()
             {
                 ["type"] = "webhook_contact_method", ["address"] = webhook.ToString(),
@@ -48,7 +49,8 @@ internal static class PagedServices
         }
 
         async Task<string> PostAsync(string path, string name, JsonObject fields) =>
-            (await ReadAsync(await server.Api.PostAsJsonAsync($"/api/{path}", new JsonObject { [name] = fields }, cancel)))[name]!["id"]!.GetValue<string>();
+            (await ReadAsync(await server.Api.PostAsJsonAsync($"/api/{path}", new JsonObject { [name] = fields }, cancel)))
+                [name]!["id"]!.GetValue<string>();
 
         async Task<JsonNode> ReadAsync(HttpResponseMessage answer)
         {

@@ -34,7 +34,8 @@ internal sealed class ServerProcess : IAsyncDisposable
         // What it says goes to this program's errors: the figures alone are on the standard output.
         string[] arguments =
         [
-            "-c", "exec \"$0\" \"$@\" 1>&2", "dotnet", dll, "--data", data, "--urls", "http://127.0.0.1:0", "--ready-file", readyFile, .. more,
+            "-c", "exec \"$0\" \"$@\" 1>&2", "dotnet", dll, "--data", data, "--urls", "http://127.0.0.1:0",
+            "--ready-file", readyFile, .. more,
         ];
         var process = Process.Start("/bin/sh", arguments);
         try
@@ -42,7 +43,8 @@ internal sealed class ServerProcess : IAsyncDisposable
             var started = Stopwatch.GetTimestamp();
             while (!File.Exists(readyFile))
             {
-                if (process.HasExited) throw new InvalidOperationException($"'{dll}' ended with {process.ExitCode}; build src/Belfry.Server first.");
+                if (process.HasExited)
+                    throw new InvalidOperationException($"'{dll}' ended with {process.ExitCode}; build src/Belfry.Server first.");
                 if (Stopwatch.GetElapsedTime(started) > Patience) throw new TimeoutException($"'{dll}' did not serve within {Patience}.");
                 await Task.Delay(20, cancel);
             }

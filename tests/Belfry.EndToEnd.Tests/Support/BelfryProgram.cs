@@ -44,7 +44,8 @@ internal sealed class BelfryProgram : IAsyncDisposable
     public static async Task<BelfryProgram> StartAsync(string dataFolder, int port, params string[] more)
     {
         var readyFile = Path.Combine(Path.GetTempPath(), $"belfry-ready-{port}-{Guid.NewGuid():N}.json");
-        var child = new ChildProgram("dotnet", [Dll, "--data", dataFolder, "--urls", $"http://127.0.0.1:{port}", "--ready-file", readyFile, .. more]);
+        var child = new ChildProgram(
+            "dotnet", [Dll, "--data", dataFolder, "--urls", $"http://127.0.0.1:{port}", "--ready-file", readyFile, .. more]);
         try
         {
             var ready = await Eventually.GetAsync("the ready file", TimeSpan.FromSeconds(60), async () =>
@@ -65,7 +66,8 @@ internal sealed class BelfryProgram : IAsyncDisposable
     }
 
     /// <summary>Posts an event as monitoring tools do.</summary>
-    public Task<HttpResponseMessage> SendEventAsync(string action, string dedupKey, string summary = "Disk is full", string severity = "critical") =>
+    public Task<HttpResponseMessage> SendEventAsync(
+        string action, string dedupKey, string summary = "Disk is full", string severity = "critical") =>
         Http.PostAsync("/v2/enqueue", new StringContent(new JsonObject
         {
             ["routing_key"] = IntegrationKey,
