@@ -70,7 +70,8 @@ public sealed class EventParserTests
     public void A_fault_of_the_payload_is_named_to_the_letter(string payload, string error) => Errors(Trigger(payload)).ShouldBe([error]);
 
     [Fact]
-    public void All_errors_of_an_event_come_at_once_in_the_order_of_its_fields() =>
+    public void All_errors_of_an_event_come_at_once_in_the_order_of_its_fields()
+    {
         var key = new string('k', 256);
         var body = $"{{\"payload\":{{\"severity\":\"bad\"}},\"dedup_key\":\"{key}\",\"event_action\":\"boom\",\"routing_key\":\"a-b\"}}";
         Errors(body).ShouldBe(
@@ -83,6 +84,7 @@ public sealed class EventParserTests
             "'payload.source' is missing or blank",
             "'payload.severity' is invalid (must be one of the following: 'critical', 'warning', 'error' or 'info')",
         ]);
+    }
 
     [Theory]
     [InlineData(255, true)]
