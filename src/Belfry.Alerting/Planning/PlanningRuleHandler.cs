@@ -35,12 +35,12 @@ public sealed class PlanningRuleHandler(IPartitionedLog log, Topics topics) : IT
         try
         {
             await log.AppendAsync(
-            [
-                new OutgoingRecord
-                {
-                    Topic = topics.PlanningFeedback.Name, OrderingKey = timer.UserId.ToString(), Value = PlanningWire.Encode(feedback),
-                },
-            ],
+                [
+                    new OutgoingRecord
+                    {
+                        Topic = topics.PlanningFeedback.Name, OrderingKey = timer.UserId.ToString(), Value = PlanningWire.Encode(feedback),
+                    },
+                ],
                 cancel);
         }
         catch (LogUnavailableException unavailable)
