@@ -58,7 +58,7 @@ public partial class BrowserTests : IAsyncLifetime
         await Browser.ShowAsync(page, "list");
 
         await row.GetByRole(AriaRole.Link).ClickAsync();
-        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Disk is full on db-1" })).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Disk is full on db-1", Level = 1 })).ToBeVisibleAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Acknowledge", Exact = true }).ClickAsync();
         await Expect(page.GetByRole(AriaRole.Main)).ToContainTextAsync("acknowledged");
         await Expect(Timeline(page)).ToContainTextAsync("Acknowledged");
@@ -96,7 +96,7 @@ public partial class BrowserTests : IAsyncLifetime
         await Expect(page.GetByRole(AriaRole.Link, new() { Name = Long })).ToBeVisibleAsync();
         await CheckPhoneAsync(page, "phone-list");
         await page.GetByRole(AriaRole.Link, new() { Name = Long }).ClickAsync();
-        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = Long })).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = Long, Level = 1 })).ToBeVisibleAsync();
         await CheckPhoneAsync(page, "phone-incident");
         foreach (var (path, name) in ((string, string)[])[("/services", "services"), ("/oncall", "oncall"), ("/people", "people")])
         {
