@@ -11,6 +11,7 @@ internal sealed class CoreHarness
     private static readonly TopicPartition Source = new("scheduled-tasks", 0);
     private readonly SchedulerOptions _options;
     private readonly List<LogRecord> _log = [];
+    private readonly List<LogRecord> _originals = [];
     private readonly List<SchedulerEffect> _effects = [];
     private readonly Dictionary<long, DueTask> _unfinished = [];
     private SchedulerEffect? _stalledCall;
@@ -63,20 +64,20 @@ internal sealed class CoreHarness
 
     public void Append(params OutgoingRecord[] records)
     {
-        _core.Offer(records.Select(record => Add(record.Value, record.OrderingKey)).ToList());
+        _core.Offer(records.Select(record => AddOriginal(record.Value, record.OrderingKey)).ToList());
         Settle();
     }
 
     public void AppendRaw(byte[] value)
     {
-        _core.Offer([Add(value, null)]);
+        _core.Offer([AddOriginal(value, null)]);
         Settle();
     }
 
-    /// <summary>Appends again what is in the log, under new offsets, as a producer that repeats does.</summary>
+    /// <summary>Appends again, under new offsets, all that was appended, as a producer that repeats does.</summary>
     public void Duplicate()
     {
-        _core.Offer(_log.ToList().Select(record => Add(record.Value, record.Key)).ToList());
+        _core.Offer(_originals.Select(record => Add(record.Value, record.Key)).ToList());
         Settle();
     }
 
@@ -139,6 +140,13 @@ internal sealed class CoreHarness
         Epoch = ownership.Epoch;
         _core.Start(ownership);
         Settle();
+    }
+
+    private LogRecord AddOriginal(ReadOnlyMemory<byte> value, string? key)
+    {
+        var record = Add(value, key);
+        _originals.Add(record);
+        return record;
     }
 
     private LogRecord Add(ReadOnlyMemory<byte> value, string? key)
