@@ -14,6 +14,7 @@ namespace Belfry.Simulation.Tests.World;
 /// <summary>One process of Belfry's in the world: the same hops as in production, on simulated ports, and the door that HTTP would be.</summary>
 internal sealed class AlertingNode
 {
+    public static readonly TimeSpan PollWait = TimeSpan.FromSeconds(5);
     private static readonly byte[] LinkKey = [.. Enumerable.Range(1, 32).Select(i => (byte)i)];
     private readonly AlertingWorld _world;
     private readonly IPartitionedLog _log;
@@ -31,7 +32,7 @@ internal sealed class AlertingNode
         var ids = new IdSource(() => SharedState.NextId(node.Random, node.Time.GetUtcNow()));
         _acceptor = new EventAcceptor(
             _log, topics, () => catalog.Current, new RateLimiter(), new RefusedEvents(), ids, node.Time, NullLogger<EventAcceptor>.Instance);
-        var consumer = new ConsumerOptions { PollWait = TimeSpan.FromSeconds(5) };
+        var consumer = new ConsumerOptions { PollWait = PollWait };
         _ports = new PipelinePorts
         {
             Log = _log,
