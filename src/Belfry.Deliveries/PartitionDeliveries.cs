@@ -51,7 +51,9 @@ internal sealed class PartitionDeliveries
         _owner = $"{_route.Group}/{_source}:{epoch}";
     }
 
-    /// <summary>A <see cref="RecordHandler"/>. The lane's own attempts count only faults of ours; those of a delivery are in its row.</summary>
+    /// <summary>
+    /// A <see cref="RecordHandler"/>. The lane's own attempts count only faults of ours; those of a delivery are in its row.
+    /// </summary>
     public async ValueTask<HandlerOutcome> HandleAsync(LogRecord record, int attempt, CancellationToken cancel)
     {
         DeliveryClaim? claim;
@@ -156,7 +158,8 @@ internal sealed class PartitionDeliveries
         var row = result.Row;
         var completion = new DeliveryCompletion
         {
-            Delivery = claim.Delivery, Record = claim.Record, Attempt = row.Attempt, State = DeliveryState.Skipped, Reason = claim.SkipReason,
+            Delivery = claim.Delivery, Record = claim.Record, Attempt = row.Attempt, State = DeliveryState.Skipped,
+            Reason = claim.SkipReason,
         };
         await CompleteAsync(completion);
         return await SettleAsync(claim, row with { State = DeliveryState.Skipped, Reason = claim.SkipReason }, cancel);
@@ -223,7 +226,8 @@ internal sealed class PartitionDeliveries
         if (await _completions.AddAsync(completion, CancellationToken.None)) return;
         DeliveryMeter.Fence(ChannelName);
         throw new OwnershipLostException(
-            $"Delivery '{completion.Delivery.IdempotencyKey}' is no longer in attempt {completion.Attempt} under epoch {_fence.Epoch} of {_source}.");
+            $"Delivery '{completion.Delivery.IdempotencyKey}' is no longer in attempt {completion.Attempt} " +
+            $"under epoch {_fence.Epoch} of {_source}.");
     }
 
     /// <summary>What every end owes, also one met again: the dead letter, the report, the fast claim.</summary>

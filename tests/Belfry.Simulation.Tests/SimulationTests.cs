@@ -7,7 +7,7 @@ namespace Belfry.Simulation.Tests;
 /// <summary>The whole way of an event, from the HTTP body to the provider call, on three nodes in virtual time.</summary>
 public class SimulationTests(ITestOutputHelper output)
 {
-    private static readonly int Seeds = Number("BELFRY_SEEDS", 60);
+    private static readonly int Seeds = Number("BELFRY_SEEDS", 50);
     private static readonly int FirstSeed = Number("BELFRY_FIRST_SEED", 1);
 
     [Fact]

@@ -19,7 +19,7 @@ public partial class ModuleOrderTests
         ["Dispatch"] = ["Storage", "People", "Incidents", "Planning", "Timeline", "Feedback"],
         ["Feedback"] = ["Incidents"],
         ["Timeline"] = ["Storage"],
-        ["Access"] = ["Storage", "People"],
+        ["Access"] = ["Storage", "People", "Catalog"],
     };
 
     [Fact]

@@ -19,14 +19,14 @@ internal static partial class SourceRules
 
     public static IReadOnlyList<SourceRule> All { get; } =
     [
-        new("A line has at most 140 columns", Any, file => file.Lines.Select((line, i) => (line, i)).Where(x => x.line.TrimEnd('\r').Length > 140)
+        new("A line has at most 140 columns", InSource, file => file.Lines.Select((line, i) => (line, i)).Where(x => x.line.TrimEnd('\r').Length > 140)
             .Select(x => new Violation(file.Path, x.i + 1, $"{x.line.Length} columns")), new("src/P.cs", "// " + new string('x', 140))),
 
         new("A source file stays within 400 lines", InSource, file => file.Lines.Length > 401
             ? [new Violation(file.Path, 401, $"{file.Lines.Length - 1} lines: which second idea moved in?")] : [],
             new("src/P.cs", new string('\n', 402))),
 
-        new("A TODO names an issue", Any, Matches(Todo(), "unfinished"), new("src/P.cs", "// TO" + "DO: later")),
+        new("A TODO names an issue", path => !path.EndsWith("/SourceRules.cs", StringComparison.Ordinal), Matches(Todo(), "unfinished"), new("src/P.cs", "// TO" + "DO: later")),
         new("No #region", Any, Matches(Region(), "region"), new("src/P.cs", "#reg" + "ion x\n#endreg" + "ion")),
         new("No empty documentation tag", Any, Matches(EmptyTag(), "empty tag"), new("src/P.cs", "/// <summary></" + "summary>\nclass C;")),
         new("SQL takes its time as a parameter", InSource, Matches(SqlNow(), "clock of the database"),
@@ -99,6 +99,6 @@ internal static partial class SourceRules
     [GeneratedRegex(@"new\s+ProducerBuilder\b")]
     private static partial Regex Producer();
 
-    [GeneratedRegex(@"Thread\.Sleep\(|Task\.Delay\((?![^)]*[Tt]ime\b)")]
+    [GeneratedRegex(@"Thread\.Sleep\(|Task\.Delay\(\d")]
     private static partial Regex Sleep();
 }

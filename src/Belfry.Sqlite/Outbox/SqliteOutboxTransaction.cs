@@ -35,6 +35,8 @@ internal sealed class SqliteOutboxTransaction : OutboxTransaction
             throw new InvalidOperationException(
                 "The work awaited something that was not complete. On SQLite it runs on the thread of its connection and must complete " +
                 "synchronously: await nothing but the transaction and its commands.");
+
+        // Complete already: this takes the value, or throws what the work threw.
         return task.GetAwaiter().GetResult();
     }
 

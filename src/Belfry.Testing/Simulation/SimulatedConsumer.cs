@@ -20,7 +20,8 @@ internal sealed class SimulatedConsumer(SimulatedLog log, SimulatedGroup group, 
     /// <summary>When it was first asked to give something up that it still owns.</summary>
     public DateTimeOffset? RevokingSince { get; set; }
 
-    public async ValueTask<IReadOnlyList<LogRecord>> PollAsync(IAssignmentListener listener, int max, TimeSpan wait, CancellationToken cancel)
+    public async ValueTask<IReadOnlyList<LogRecord>> PollAsync(
+        IAssignmentListener listener, int max, TimeSpan wait, CancellationToken cancel)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancel.ThrowIfCancellationRequested();
@@ -210,7 +211,8 @@ internal sealed class SimulatedConsumer(SimulatedLog log, SimulatedGroup group, 
             _waiter = waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
-        using var timer = _time.CreateTimer(static w => ((TaskCompletionSource)w!).TrySetResult(), waiter, length, Timeout.InfiniteTimeSpan);
+        using var timer = _time.CreateTimer(
+            static w => ((TaskCompletionSource)w!).TrySetResult(), waiter, length, Timeout.InfiniteTimeSpan);
         using var stop = cancel.UnsafeRegister(static (w, token) => ((TaskCompletionSource)w!).TrySetCanceled(token), waiter);
         await waiter.Task;
     }

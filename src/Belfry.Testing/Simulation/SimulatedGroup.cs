@@ -90,6 +90,7 @@ internal sealed class SimulatedGroup(ConsumerGroup definition, Func<string, int>
     {
         var counts = definition.Topics.Select(partitionsOf).Distinct().ToList();
         return counts.Count == 1 ? counts[0] : throw new InvalidOperationException(
-            $"Group '{definition.Name}' is co-partitioned, but its topics have {string.Join(", ", counts)} partitions; declare equal counts.");
+            $"Group '{definition.Name}' is co-partitioned, but its topics have " +
+            $"{string.Join(", ", counts)} partitions; declare equal counts.");
     }
 }

@@ -9,7 +9,8 @@ namespace Belfry.Testing;
 /// </summary>
 public sealed class SimulatedLog : IPartitionedLog
 {
-    private readonly Dictionary<string, (TopicDeclaration Declaration, SimulatedPartition[] Partitions)> _topics = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (TopicDeclaration Declaration, SimulatedPartition[] Partitions)> _topics =
+        new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, SimulatedGroup> _groups = new(StringComparer.Ordinal);
 
     /// <param name="time">The log's own clock: times of appending, retention, waits of consumers without a node.</param>
@@ -63,7 +64,8 @@ public sealed class SimulatedLog : IPartitionedLog
     public ValueTask<IReadOnlyList<LogRecord>> ReadAsync(TopicPartition source, long fromOffset, int max, CancellationToken cancel) =>
         ValueTask.FromResult<IReadOnlyList<LogRecord>>(Read(source, fromOffset, max));
 
-    public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) => ValueTask.FromResult(Offsets(source));
+    public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
+        ValueTask.FromResult(Offsets(source));
 
     public ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
         ValueTask.FromResult(Committed(group, source));
@@ -109,7 +111,8 @@ public sealed class SimulatedLog : IPartitionedLog
                 }
 
                 var partitions = Enumerable.Range(0, topic.Partitions);
-                _topics.Add(topic.Name, (topic, [.. partitions.Select(n => new SimulatedPartition(new TopicPartition(topic.Name, n), topic))]));
+                _topics.Add(topic.Name, (topic, 
+                    [.. partitions.Select(n => new SimulatedPartition(new TopicPartition(topic.Name, n), topic))]));
             }
         }
     }
@@ -208,7 +211,8 @@ public sealed class SimulatedLog : IPartitionedLog
         : throw new InvalidOperationException($"Topic '{topic}' is not declared; declare it before it is used.");
 
     private bool IsSilent(SimulatedConsumer member, DateTimeOffset now) =>
-        (member.Node is { } node && now - node.SeenAt > SessionTimeout) || (member.RevokingSince is { } since && now - since > RevokeTimeout);
+        (member.Node is { } node && now - node.SeenAt > SessionTimeout)
+        || (member.RevokingSince is { } since && now - since > RevokeTimeout);
 
     private void Expel_NeedsLock(SimulatedGroup group, SimulatedConsumer member)
     {
@@ -227,7 +231,8 @@ public sealed class SimulatedLog : IPartitionedLog
         public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-            throw new NotSupportedException($"In a world, open consumers through {nameof(SimulatedLog)}.{nameof(On)}: waiting needs a node.");
+            throw new NotSupportedException(
+                $"In a world, open consumers through {nameof(SimulatedLog)}.{nameof(On)}: waiting needs a node.");
     }
 }
 

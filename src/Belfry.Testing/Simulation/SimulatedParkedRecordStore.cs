@@ -16,7 +16,8 @@ public sealed class SimulatedParkedRecordStore : IParkedRecordStore
         lock (_lock) return _shelves.Where(s => s.Key.Group == group).Sum(s => s.Value.Records.Count);
     }
 
-    public ValueTask<long> TakeOverAsync(string group, TopicPartition source, CancellationToken cancel) => ValueTask.FromResult(TakeOver(group, source));
+    public ValueTask<long> TakeOverAsync(string group, TopicPartition source, CancellationToken cancel) =>
+        ValueTask.FromResult(TakeOver(group, source));
 
     public ValueTask ApplyAsync(
         string group, TopicPartition source, long epoch,
@@ -41,7 +42,8 @@ public sealed class SimulatedParkedRecordStore : IParkedRecordStore
         {
             var shelf = ShelfOf_NeedsLock(group, source);
             if (epoch != shelf.Epoch || epoch == 0)
-                throw new OwnershipLostException($"Epoch {epoch} of {group} {source} is not the newest, {shelf.Epoch}; nothing was written.");
+                throw new OwnershipLostException(
+                    $"Epoch {epoch} of {group} {source} is not the newest, {shelf.Epoch}; nothing was written.");
             foreach (var record in parked) shelf.Records[record.Record.Offset] = record;
             foreach (var offset in doneOffsets) shelf.Records.Remove(offset);
         }

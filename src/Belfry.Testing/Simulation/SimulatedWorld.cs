@@ -191,7 +191,8 @@ public sealed class SimulatedWorld
     /// <summary>Noted for the run to throw; thrown here, on a thread of the pool, it would end the process.</summary>
     private void LeftTheThread(SimulatedNode? node) =>
         Fail(new InvalidOperationException(
-            $"Code of node '{node?.Name ?? "world"}' runs on another thread; see the remarks of {nameof(SimulatedWorld)} for the usual ways out.\n" +
+            $"Code of node '{node?.Name ?? "world"}' runs on another thread; " +
+            $"see the remarks of {nameof(SimulatedWorld)} for the usual ways out.\n" +
             Environment.StackTrace));
 
     private SimulationException Failure(Exception inner) =>

@@ -394,7 +394,6 @@ public abstract class TaskStoreSpec : IAsyncLifetime
             new TaskBatch { Partition = Partition, Epoch = Epoch, Position = position, Tasks = rows, Undecodable = undecodable }, default);
 
         public async Task<StoredTask?> FindAsync(int n) => (await Store.FindAsync([Row(n).Id], default)).SingleOrDefault();
-
         public ValueTask<TaskWindow> WindowAsync() =>
             Store.LoadWindowAsync(Partition, TaskKey.First, long.MaxValue, 10_000, long.MaxValue, default);
     }
