@@ -5,19 +5,25 @@ using Xunit.Abstractions;
 namespace Belfry.Simulation.Tests;
 
 /// <summary>The whole way of an event, from the HTTP body to the provider call, on three nodes in virtual time.</summary>
+[Collection("simulation")]
 public class SimulationTests(ITestOutputHelper output)
 {
     private static readonly int Seeds = Number("BELFRY_SEEDS", 50);
     private static readonly int FirstSeed = Number("BELFRY_FIRST_SEED", 1);
+
+    // Each seed's calls, faults and kills as lines of text, to read a failing seed by.
+    private static readonly string? TraceFolder = Environment.GetEnvironmentVariable("BELFRY_TRACE");
 
     [Fact]
     public void No_seed_breaks_an_invariant()
     {
         var started = Stopwatch.GetTimestamp();
         var (steps, receipts, acknowledged, broken) = (0L, 0L, 0L, new List<string>());
-        Parallel.For(FirstSeed, FirstSeed + Seeds, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, (seed, loop) =>
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount };
+        Parallel.For(FirstSeed, FirstSeed + Seeds, parallel, (seed, loop) =>
         {
-            var world = new AlertingWorld(seed);
+            using var trace = TraceFolder is null ? null : new StreamWriter(Path.Combine(TraceFolder, $"seed-{seed}.txt"));
+            var world = new AlertingWorld(seed, trace is null ? null : trace.WriteLine);
             var violations = world.Run();
             lock (broken)
             {
@@ -28,7 +34,9 @@ public class SimulationTests(ITestOutputHelper output)
                 if (broken.Count >= 10) loop.Stop();
             }
         });
-        output.WriteLine($"{Seeds} seeds in {Stopwatch.GetElapsedTime(started)}: {steps} events, {receipts} deliveries, {acknowledged} acknowledgements");
+        output.WriteLine(
+            $"{Seeds} seeds in {Stopwatch.GetElapsedTime(started)}: {steps} events, " +
+            $"{receipts} deliveries, {acknowledged} acknowledgements");
         broken.ShouldBeEmpty(string.Join("\n", broken));
         receipts.ShouldBeGreaterThan(Seeds * 5L, "a world in which nothing happens proves nothing");
         acknowledged.ShouldBeGreaterThan(Seeds);

@@ -9,7 +9,7 @@ internal static class MutantCompiler
 {
     private static readonly CSharpParseOptions Parse = new(LanguageVersion.Preview);
 
-    /// <exception cref="InvalidOperationException">The text to change is not there exactly once, or the result does not compile.</exception>
+    /// <exception cref="InvalidOperationException">The text is not there exactly once, or the result does not compile.</exception>
     public static byte[] Compile(Mutant mutant)
     {
         var folder = Path.Combine(Root, "src", mutant.Project);
@@ -23,7 +23,9 @@ internal static class MutantCompiler
             if (Path.GetRelativePath(folder, path).Replace('\\', '/') == mutant.File)
             {
                 var count = text.Split(mutant.Find).Length - 1;
-                if (count != 1) throw new InvalidOperationException($"'{mutant.Name}': the text stands {count} times in {mutant.File}, not once: {mutant.Find}");
+                if (count != 1)
+                    throw new InvalidOperationException(
+                        $"'{mutant.Name}': the text stands {count} times in {mutant.File}, not once: {mutant.Find}");
                 text = text.Replace(mutant.Find, mutant.Replace, StringComparison.Ordinal);
                 planted = true;
             }

@@ -12,7 +12,8 @@ internal sealed class MutantContext(Mutant mutant, byte[] image) : AssemblyLoadC
         var tests = LoadFromAssemblyPath(typeof(MutantContext).Assembly.Location);
         try
         {
-            return tests.GetType(type, throwOnError: true)!.GetMethod(method, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)!
+            const BindingFlags Any = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
+            return tests.GetType(type, throwOnError: true)!.GetMethod(method, Any)!
                 .Invoke(null, arguments);
         }
         catch (TargetInvocationException fault) when (fault.InnerException is { } inner)

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belfry.Simulation.Tests.World;
 
-/// <summary>One process of Belfry's in the world: the same hops as in production, on simulated ports, and the door that HTTP would be.</summary>
+/// <summary>One process of Belfry's: the same hops as in production, on simulated ports, and the door that HTTP would be.</summary>
 internal sealed class AlertingNode
 {
     public static readonly TimeSpan PollWait = TimeSpan.FromSeconds(60);
@@ -26,12 +26,13 @@ internal sealed class AlertingNode
         _world = world;
         Node = node;
         _log = world.Log.On(node);
-        var store = new NodeOutboxStore(node, world.State.Store, world.AfterWrite);
+        var store = new NodeOutboxStore(node, world.State.Store, world.AfterWrite, _ => world.State.TakeTouches());
         var topics = SharedState.Topics;
         var catalog = new CatalogReader(store, _log, node.Time, NullLogger.Instance) { CheckEvery = PollWait };
         var ids = new IdSource(() => SharedState.NextId(node.Random, node.Time.GetUtcNow()));
         _acceptor = new EventAcceptor(
-            _log, topics, () => catalog.Current, new RateLimiter(), new RefusedEvents(), ids, node.Time, NullLogger<EventAcceptor>.Instance);
+            _log, topics, () => catalog.Current, new RateLimiter(), new RefusedEvents(), ids, node.Time,
+            NullLogger<EventAcceptor>.Instance);
         var consumer = new ConsumerOptions { PollWait = PollWait };
         _ports = new PipelinePorts
         {

@@ -23,6 +23,7 @@ internal sealed class AlertingWorld
     public static readonly TimeSpan Settled = TimeSpan.FromMinutes(9);
     public static readonly TimeSpan End = TimeSpan.FromMinutes(16);
     private const int Nodes = 3;
+    private static readonly string[] StorePorts = ["store.", "tasks.", "deliveries."];
     private readonly List<AlertingNode> _nodes = [];
     private int _made;
 
@@ -33,7 +34,11 @@ internal sealed class AlertingWorld
         Observer = new Observer(World, SharedState.Topics);
         Log = new SimulatedLog(World) { OnAppended = Observer.Appended };
         State = SharedState.Create();
-        Providers = [new(World, "email", UnknownOutcomePolicy.AtLeastOnce, Observer), new(World, "webhook", UnknownOutcomePolicy.ResendWithKey, Observer)];
+        Providers =
+        [
+            new(World, "email", UnknownOutcomePolicy.AtLeastOnce, Observer),
+            new(World, "webhook", UnknownOutcomePolicy.ResendWithKey, Observer),
+        ];
         Sender = new Sender(this);
         Responder = new Responder(this);
         State.TakeTouches();
@@ -156,7 +161,8 @@ internal sealed class AlertingWorld
         while (_nodes.Count(node => !node.Node.IsDead) < Nodes) AddNode();
     }
 
-    private static Exception Fault(string call) => call.StartsWith("store.", StringComparison.Ordinal) || call.StartsWith("tasks.", StringComparison.Ordinal)
-        || call.StartsWith("deliveries.", StringComparison.Ordinal)
-        ? new StoreUnavailableException($"'{call}' failed by plan") : new LogUnavailableException($"'{call}' failed by plan");
+    private static Exception Fault(string call) =>
+        StorePorts.Any(port => call.StartsWith(port, StringComparison.Ordinal))
+            ? new StoreUnavailableException($"'{call}' failed by plan")
+            : new LogUnavailableException($"'{call}' failed by plan");
 }

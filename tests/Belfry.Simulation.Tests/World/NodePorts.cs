@@ -7,15 +7,12 @@ using Belfry.Testing;
 
 namespace Belfry.Simulation.Tests.World;
 
-/// <summary>The alerting store as one node sees it: calls take virtual time and fail by plan; the observer is told what was written.</summary>
-internal sealed class NodeOutboxStore(SimulatedNode node, IOutboxStore shared, Action<SimulatedNode> written) : IOutboxStore
+/// <summary>The alerting store as one node sees it: calls take virtual time and fail by plan; the observer hears of writes.</summary>
+internal sealed class NodeOutboxStore(
+    SimulatedNode node, IOutboxStore shared, Action<SimulatedNode> written, Action<SimulatedNode> rolledBack) : IOutboxStore
 {
-    public ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel) => new(node.CallAsync("store.write", () =>
-    {
-        var result = Now(shared.WriteAsync(work, CancellationToken.None));
-        written(node);
-        return result;
-    }));
+    public ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel) =>
+        new(node.CallAsync("store.write", () => Write(work)));
 
     public ValueTask<T> ReadAsync<T>(Func<DbConnection, ValueTask<T>> read, CancellationToken cancel) =>
         new(node.CallAsync("store.read", () => Now(shared.ReadAsync(read, CancellationToken.None))));
@@ -23,16 +20,29 @@ internal sealed class NodeOutboxStore(SimulatedNode node, IOutboxStore shared, A
     public ValueTask<IReadOnlyList<OutboxMessage>> PendingAsync(string lane, int max, CancellationToken cancel) =>
         new(node.CallAsync("store.pending", () => Now(shared.PendingAsync(lane, max, CancellationToken.None))));
 
-    public ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel) => new(node.CallAsync("store.delete", () =>
-    {
-        shared.DeleteAsync(lane, sequences, CancellationToken.None).IsCompletedSuccessfully.ShouldBeTrue();
-    }));
+    public ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel) =>
+        new(node.CallAsync("store.delete", () => Now(shared.DeleteAsync(lane, sequences, CancellationToken.None))));
 
     /// <summary>What is behind the ports answers at once; the virtual time is the call's.</summary>
     public static T Now<T>(ValueTask<T> answer) =>
         answer.IsCompleted ? answer.GetAwaiter().GetResult() : throw new InvalidOperationException("A shared store must answer at once.");
 
     public static void Now(ValueTask answer) => Now(new ValueTask<bool>(Done(answer)));
+
+    private T Write<T>(Func<OutboxTransaction, ValueTask<T>> work)
+    {
+        try
+        {
+            var result = Now(shared.WriteAsync(work, CancellationToken.None));
+            written(node);
+            return result;
+        }
+        catch
+        {
+            rolledBack(node);
+            throw;
+        }
+    }
 
     private static async Task<bool> Done(ValueTask answer)
     {

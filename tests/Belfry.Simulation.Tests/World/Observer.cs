@@ -25,6 +25,8 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
     private readonly HashSet<string> _sent = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _attempts = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Id, long Generation), DateTimeOffset> _due = [];
+    private readonly SortedDictionary<string, (long Generation, DateTimeOffset Due)> _timers = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<(string User, string Incident), DateTimeOffset> _assigned = [];
     private readonly Dictionary<string, long> _timerEpochs = new(StringComparer.Ordinal);
     private readonly HashSet<(string Incident, string Timer, long Epoch)> _timersFired = [];
 
@@ -35,7 +37,8 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
     public SortedDictionary<string, List<DateTimeOffset>> Receipts { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Notifications by id: user, channel, incident, when appended.</summary>
-    public SortedDictionary<string, (string User, string Channel, string Incident, DateTimeOffset At)> Notifications { get; } = new(StringComparer.Ordinal);
+    public SortedDictionary<string, (string User, string Channel, string Incident, DateTimeOffset At)> Notifications { get; } =
+        new(StringComparer.Ordinal);
 
     /// <summary>Ids of events in the log, by dedup key and action.</summary>
     public SortedDictionary<string, HashSet<string>> Logged { get; } = new(StringComparer.Ordinal);
@@ -55,6 +58,7 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
         else if (record.Topic == topics.IncomingEvents.Name) Note(record, "event");
         else if (record.Topic == topics.IncidentCommands.Name) CommandAppended(record);
         else if (record.Topic == topics.Notifications.Name) Note(record, "notification");
+        else if (record.Topic == topics.PlanningAssignments.Name) AssignmentAppended(record);
         else if (record.Topic == topics.NotificationsDeadLetters.Name) DeadLetters++;
         else if (record.Topic == topics.FailedEvents.Name) Violated("A2", $"a sound event was put aside: {source}@{offset}");
     }
@@ -65,8 +69,8 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
         foreach (var (kind, name, number) in touches)
         {
             if (kind == "owner") _owners[(name, number)] = node;
-            else if (kind == "position" && _owners.GetValueOrDefault((name, number)) != node)
-                Violated("B3", $"{node.Name} moved {name}/{number}, which {_owners.GetValueOrDefault((name, number))?.Name ?? "nobody"} owns");
+            else if (kind == "position" && _owners.GetValueOrDefault((name, number)) is var owner && owner != node)
+                Violated("B3", $"{node.Name} moved {name}/{number}, which {owner?.Name ?? "nobody"} owns");
             else if (kind == "status") (_statuses.TryGetValue(name, out var list) ? list : _statuses[name] = []).Add((world.Now, number));
         }
     }
@@ -91,8 +95,9 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
         else if (StatusBefore(IncidentOf(key), claimedAt) is > 0 and var status)
             Violated("C5", $"{key} is sent though its incident was {(status == 1 ? "acknowledged" : "resolved")} before the claim");
         if (!OwnersWereCutOff)
-            foreach (var other in Sends.Where(other => other.EndedAt is null && !other.Node.IsDead && other.Channel == channel && other.Recipient == delivery.Recipient))
-                Violated("B1", $"two sends to {other.Recipient} over {channel} at once: {other.Key} and {key}");
+            foreach (var other in Sends.Where(other => other.EndedAt is null && !other.Node.IsDead))
+                if (other.Channel == channel && other.Recipient == delivery.Recipient)
+                    Violated("B1", $"two sends to {other.Recipient} over {channel} at once: {other.Key} and {key}");
         var send = new Send(node, channel, key, delivery.Recipient, attempt, world.Now);
         Sends.Add(send);
         return send;
@@ -102,8 +107,22 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
 
     public void Received(string channel, Delivery delivery)
     {
-        (Receipts.TryGetValue(delivery.IdempotencyKey, out var receipts) ? receipts : Receipts[delivery.IdempotencyKey] = []).Add(world.Now);
+        var key = delivery.IdempotencyKey;
+        (Receipts.TryGetValue(key, out var receipts) ? receipts : Receipts[key] = []).Add(world.Now);
         if (channel == "email") OnMail?.Invoke(delivery);
+    }
+
+    /// <summary>Asked for more than a minute ago and never seen: timers neither cancelled nor replaced, pages of the assigned.</summary>
+    public IEnumerable<string> Missing()
+    {
+        var before = world.Now - TimeSpan.FromMinutes(1);
+        var ran = _timersFired.Select(fired => ($"incident.timer({fired.Incident},{fired.Timer})", fired.Epoch)).ToHashSet();
+        foreach (var (id, (generation, due)) in _timers)
+            if (due < before && !ran.Contains((id, generation)))
+                yield return $"A1: task {id}, generation {generation}, due at {due:HH:mm:ss}, never ran";
+        foreach (var ((user, incident), at) in _assigned)
+            if (at < before && Notifications.Values.All(notification => notification.User != user || notification.Incident != incident))
+                yield return $"C1: user {user} was assigned to {incident} at {at:HH:mm:ss} and nothing was to tell them";
     }
 
     /// <summary>The newest status of an incident, null when it has none yet.</summary>
@@ -117,8 +136,27 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
 
     private void TaskAppended(OutgoingRecord record)
     {
-        if (TaskRecords.Decode(record.Value.Span) is not TaskDecoding.Decoded { Change: TaskChange.Schedule { Task: var task } }) return;
-        _due[(task.Id.ToString(), task.Generation)] = task.DueAt;
+        if (TaskRecords.Decode(record.Value.Span) is not TaskDecoding.Decoded { Change: var change }) return;
+        var id = change.Id.ToString();
+        var isNewest = change.Id.Kind == "incident.timer" && change.Generation >= _timers.GetValueOrDefault(id).Generation;
+        if (change is TaskChange.Schedule { Task: var task })
+        {
+            _due[(id, task.Generation)] = task.DueAt;
+            if (isNewest) _timers[id] = (task.Generation, task.DueAt);
+        }
+        else if (change is TaskChange.Cancel && isNewest)
+        {
+            _timers.Remove(id);
+        }
+    }
+
+    private void AssignmentAppended(OutgoingRecord record)
+    {
+        if (record.Value.IsEmpty) return;
+        using var json = JsonDocument.Parse(record.Value);
+        var assignment = json.RootElement;
+        if (assignment.GetProperty("active").GetBoolean())
+            _assigned.TryAdd((Text(assignment, "user_id"), Text(assignment, "incident_id")), world.Now);
     }
 
     private void CommandAppended(OutgoingRecord record)
@@ -130,7 +168,8 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
         if (!_timersFired.Add((incident, timer, epoch))) return;
         if (_due.TryGetValue(($"incident.timer({incident},{timer})", epoch), out var due) && world.Now < due)
             Violated("A4", $"timer {timer} of {incident} fired {due - world.Now} early");
-        if (epoch < _timerEpochs.GetValueOrDefault($"{incident}/{timer}")) Violated("B2", $"timer {timer} of {incident} fired for epoch {epoch} after a newer one");
+        if (epoch < _timerEpochs.GetValueOrDefault($"{incident}/{timer}"))
+            Violated("B2", $"timer {timer} of {incident} fired for epoch {epoch} after a newer one");
         _timerEpochs[$"{incident}/{timer}"] = epoch;
     }
 
@@ -145,7 +184,8 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
         }
         else
         {
-            Notifications.TryAdd(Text(value, "id"), (Text(value, "user_id"), Text(value, "channel"), Text(value, "incident_id"), world.Now));
+            Notifications.TryAdd(
+                Text(value, "id"), (Text(value, "user_id"), Text(value, "channel"), Text(value, "incident_id"), world.Now));
         }
     }
 

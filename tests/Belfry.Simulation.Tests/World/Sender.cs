@@ -33,7 +33,8 @@ internal sealed class Sender(AlertingWorld world)
         for (var i = 0; i < 8; i++)
         {
             var actions = new List<string> { "trigger" };
-            for (var more = random.Next(4); more > 0; more--) actions.Add(random.Next(3) == 0 || actions[^1] == "resolve" ? "trigger" : "resolve");
+            for (var more = random.Next(4); more > 0; more--)
+                actions.Add(random.Next(3) == 0 || actions[^1] == "resolve" ? "trigger" : "resolve");
             var story = new Story($"alert-{i}", world.State.RoutingKeys[i % world.State.RoutingKeys.Count], actions);
             Stories.Add(story);
             world.World.After(TimeSpan.FromSeconds(5 + random.Next(180)), $"{story.DedupKey} begins", () => Next(story));

@@ -7,21 +7,25 @@ using Belfry.Alerting.Incidents;
 using Belfry.Sqlite;
 using Belfry.Testing;
 using Dapper;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belfry.Simulation.Tests.World;
 
-/// <summary>What all nodes share: the alerting tables, migrated once a process and cloned for each seed, with a small team in them.</summary>
+/// <summary>What all nodes share: the alerting tables and a small team in them, migrated once a process, cloned for each seed.</summary>
 internal sealed class SharedState
 {
     public const int Partitions = 3;
     private static readonly Lazy<SharedState> Template = new(Build);
+
+    private List<(string Kind, string Name, long Number)> _touches = [];
 
     private SharedState(SqliteMemoryOutboxStore store, IReadOnlyList<string> routingKeys, IReadOnlyList<User> users)
     {
         Store = store;
         RoutingKeys = routingKeys;
         Users = users;
+        Listen();
     }
 
     public static Topics Topics { get; } = new("", Partitions);
@@ -34,30 +38,42 @@ internal sealed class SharedState
     public static SharedState Create() => new(Template.Value.Store.Clone(), Template.Value.RoutingKeys, Template.Value.Users);
 
     /// <summary>What was touched since the last call: take-overs, moved positions, changed statuses.</summary>
-    public IReadOnlyList<(string Kind, string Name, long Number)> TakeTouches() =>
-        NodeOutboxStore.Now(Store.WriteAsync(tx =>
+    public IReadOnlyList<(string Kind, string Name, long Number)> TakeTouches()
+    {
+        if (_touches.Count == 0) return [];
+        (var touches, _touches) = (_touches, []);
+        return touches;
+    }
+
+    // The triggers tell of each change at once; what a rolled back transaction told is taken and thrown away.
+    private void Listen() => NodeOutboxStore.Now(Store.ReadAsync(connection =>
+    {
+        ((SqliteConnection)connection).CreateFunction("sim_touch", (string kind, string name, long number) =>
         {
-            var touches = tx.Connection.Query<(string, string, long)>("select kind, name, number from sim_touch order by rowid").AsList();
-            if (touches.Count > 0) tx.Connection.Execute("delete from sim_touch");
-            return ValueTask.FromResult<IReadOnlyList<(string, string, long)>>(touches);
-        }, CancellationToken.None));
+            _touches.Add((kind, name, number));
+            return 0L;
+        });
+        return ValueTask.FromResult(true);
+    }, CancellationToken.None));
 
     private static SharedState Build()
     {
         var store = new SqliteMemoryOutboxStore();
-        AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, Pipeline.SchemaSteps, CancellationToken.None).IsCompletedSuccessfully.ShouldBeTrue();
+        NodeOutboxStore.Now(AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, Pipeline.SchemaSteps, CancellationToken.None));
         NodeOutboxStore.Now(store.WriteAsync(tx =>
         {
             tx.Connection.Execute("""
-                create table sim_touch (kind text, name text, number bigint);
-                create trigger sim_owner_i after insert on partition_epoch begin insert into sim_touch values ('owner', new.scope, new.partition_no); end;
+                create trigger sim_owner_i after insert on partition_epoch
+                    begin select sim_touch('owner', new.scope, new.partition_no); end;
                 create trigger sim_owner_u after update on partition_epoch when new.epoch > old.epoch
-                    begin insert into sim_touch values ('owner', new.scope, new.partition_no); end;
-                create trigger sim_position_i after insert on fold_position begin insert into sim_touch values ('position', new.scope, new.partition_no); end;
-                create trigger sim_position_u after update on fold_position begin insert into sim_touch values ('position', new.scope, new.partition_no); end;
-                create trigger sim_status_i after insert on incident begin insert into sim_touch values ('status', new.id, new.status); end;
+                    begin select sim_touch('owner', new.scope, new.partition_no); end;
+                create trigger sim_position_i after insert on fold_position
+                    begin select sim_touch('position', new.scope, new.partition_no); end;
+                create trigger sim_position_u after update on fold_position
+                    begin select sim_touch('position', new.scope, new.partition_no); end;
+                create trigger sim_status_i after insert on incident begin select sim_touch('status', new.id, new.status); end;
                 create trigger sim_status_u after update on incident when new.status <> old.status
-                    begin insert into sim_touch values ('status', new.id, new.status); end;
+                    begin select sim_touch('status', new.id, new.status); end;
                 """);
             return ValueTask.FromResult(true);
         }, CancellationToken.None));
@@ -76,23 +92,24 @@ internal sealed class SharedState
         for (var i = 0; i < 4; i++)
         {
             var role = i == 0 ? UserRole.Administrator : UserRole.Responder;
-            var user = Done(people.CreateUserAsync(new UserDraft($"User {i}", $"u{i}@example.org", "Etc/UTC", role), by, StartAt, CancellationToken.None));
+            var draft = new UserDraft($"User {i}", $"u{i}@example.org", "Etc/UTC", role);
+            var user = Done(people.CreateUserAsync(draft, by, StartAt, CancellationToken.None));
             users.Add(user);
             if (i % 2 == 1) continue;
-            var method = Done(people.AddContactMethodAsync(
-                user.Id, new ContactMethodDraft(ContactMethodType.Webhook, "hook", $"https://hooks.example.org/u{i}"), by, StartAt, CancellationToken.None)).Method;
+            var hook = new ContactMethodDraft(ContactMethodType.Webhook, "hook", $"https://hooks.example.org/u{i}");
+            var method = Done(people.AddContactMethodAsync(user.Id, hook, by, StartAt, CancellationToken.None)).Method;
             Done(people.AddRuleAsync(user.Id, new NotificationRuleDraft(Urgency.High, 1, method.Id), by, StartAt, CancellationToken.None));
         }
 
         List<string> keys = [];
         for (var i = 0; i < 4; i++)
         {
-            EscalationLevel[] levels =
-                [new(2, [new EscalationTarget(TargetKind.User, users[i].Id.Value)]), new(2, [new EscalationTarget(TargetKind.User, users[(i + 1) % 4].Id.Value)])];
-            var policy = Done(catalogStore.CreatePolicyAsync(new PolicyDraft($"Policy {i}", i % 2, levels), by, StartAt, CancellationToken.None));
-            var service = Done(catalogStore.CreateServiceAsync(
-                new ServiceDraft($"Service {i}", "", policy.Id, UrgencyRule.AlwaysHigh, i == 3 ? 180 : 0, 0), by, StartAt, CancellationToken.None));
-            keys.Add(Done(catalogStore.CreateIntegrationAsync(service.Id, new IntegrationDraft("events"), by, StartAt, CancellationToken.None)).RoutingKey);
+            var policyDraft = new PolicyDraft($"Policy {i}", i % 2, [LevelOf(users[i]), LevelOf(users[(i + 1) % 4])]);
+            var policy = Done(catalogStore.CreatePolicyAsync(policyDraft, by, StartAt, CancellationToken.None));
+            var serviceDraft = new ServiceDraft($"Service {i}", "", policy.Id, UrgencyRule.AlwaysHigh, i == 3 ? 180 : 0, 0);
+            var service = Done(catalogStore.CreateServiceAsync(serviceDraft, by, StartAt, CancellationToken.None));
+            var integration = new IntegrationDraft("events");
+            keys.Add(Done(catalogStore.CreateIntegrationAsync(service.Id, integration, by, StartAt, CancellationToken.None)).RoutingKey);
         }
 
         return new SharedState(store, keys, users);
@@ -111,5 +128,9 @@ internal sealed class SharedState
     }
 
     private static T Done<T>(ValueTask<ChangeResult<T>> change) =>
-        NodeOutboxStore.Now(change) is ChangeResult<T>.Done done ? done.Value : throw new InvalidOperationException(NodeOutboxStore.Now(change).Explanation);
+        NodeOutboxStore.Now(change) is var result && result is ChangeResult<T>.Done done
+            ? done.Value
+            : throw new InvalidOperationException(result.Explanation);
+
+    private static EscalationLevel LevelOf(User user) => new(2, [new EscalationTarget(TargetKind.User, user.Id.Value)]);
 }
