@@ -59,7 +59,8 @@ internal sealed class SharedState
     private static SharedState Build()
     {
         var store = new SqliteMemoryOutboxStore();
-        NodeOutboxStore.Now(AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, Pipeline.SchemaSteps, CancellationToken.None));
+        NodeOutboxStore.Now(new ValueTask(
+            AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, Pipeline.SchemaSteps, CancellationToken.None)));
         NodeOutboxStore.Now(store.WriteAsync(tx =>
         {
             tx.Connection.Execute("""
