@@ -84,6 +84,41 @@ public sealed class PlanningEpochTests
     }
 
     [Fact]
+    public void What_was_forgotten_stays_over_whatever_is_repeated()
+    {
+        _scene.Rules(Contact([Mail], Rule(1, Mail), Rule(2, Mail, delay: 5)));
+        _scene.Assign();
+        _scene.End(epoch: 2, "resolved");
+        _scene.Forget(epoch: 2).ShouldBeEmpty();
+        _scene.Assign().ShouldBeEmpty();
+        _scene.End(epoch: 2, "resolved").ShouldBeEmpty();
+        _scene.Fired(2).ShouldBeEmpty();
+        _scene.Core.Assignments.ShouldBe(0);
+    }
+
+    [Fact]
+    public void An_incident_that_comes_back_after_its_tombstone_is_planned_again_and_a_repeat_of_the_tombstone_ends_nothing()
+    {
+        _scene.Rules(Contact([Mail], Rule(1, Mail), Rule(2, Mail, delay: 5)));
+        _scene.Assign();
+        _scene.Forget(epoch: 2);
+        _scene.Assign(epoch: 3).Notifications().Count.ShouldBe(1);
+        _scene.Forget(epoch: 2);
+        _scene.Fired(2, epoch: 3).Notifications().Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public void Tombstones_are_remembered_up_to_a_bound()
+    {
+        var scene = new PlanningScene(endedMax: 2);
+        scene.Rules(Contact([Mail], Rule(1, Mail)));
+        scene.Forget(epoch: 1);
+        foreach (var number in Enumerable.Range(1, 2)) scene.Forget(epoch: 1, new IncidentId(new Guid(number, 0, 0, new byte[8])));
+        scene.Assign().Notifications().Count.ShouldBe(1);
+        scene.Assign(incident: new IncidentId(new Guid(2, 0, 0, new byte[8]))).ShouldBeEmpty();
+    }
+
+    [Fact]
     public void A_user_without_rules_and_assignments_takes_no_room()
     {
         _scene.Rules(Contact([Mail], Rule(1, Mail)));
