@@ -46,6 +46,7 @@ internal sealed class BelfryServer(WebApplication app, EmbeddedShape shape) : IA
         await app.Services.GetRequiredService<AdministratorGate>().LookAsync(cancel);
         app.UseAdministratorGate();
         app.UseSecurityHeaders();
+        app.UseOutages();
         app.UseStaticFiles();
         app.UseRouting();
         app.UseAuthentication();
