@@ -9,8 +9,9 @@ internal sealed record DeliveryPorts(
     ILogger Logger);
 
 /// <summary>
-/// The handler of one partition under one epoch, one record at a time per lane: fast claim, still wanted, breaker, durable claim, send,
+/// The handler of one partition under one epoch, one record at a time per lane: fast claim, breaker, durable claim, still wanted, send,
 /// completion, report, fast claim completed. Each await is a place to crash; the row and its epoch say what the next owner does.
+/// Asked before the claim, an acknowledgement recorded between the question and the claim would still be paged over.
 /// </summary>
 internal sealed class PartitionDeliveries
 {
@@ -114,15 +115,9 @@ internal sealed class PartitionDeliveries
     {
         if (await _ports.FastClaims.TryClaimAsync(FastKey(claim), _owner, cancel) == FastClaim.Completed) return HandlerOutcome.Success;
 
-        if (await _route.StillWanted(claim.Delivery, cancel) is { } unwanted)
-        {
-            return await SkipAsync(claim with { SkipReason = unwanted }, cancel);
-        }
-
         if (_ports.Breakers.TryEnter(_route.Channel.EndpointOf(claim.Delivery), out var wait) is not { } pass)
         {
-            DeliveryMeter.BreakerWait(ChannelName);
-            return new HandlerOutcome.Retry("the breaker of its endpoint is open", wait * (1 + Jitter()), BurnsAttempt: false);
+            return await WaitForBreakerAsync(claim, wait, cancel);
         }
 
         OpenSend sent;
@@ -133,6 +128,12 @@ internal sealed class PartitionDeliveries
             ThrowIfNewer(granted, claim);
             if (granted.Verdict == ClaimVerdict.Ended) return await SettleAsync(claim, granted.Row, cancel);
             if (granted.Resumed) DeliveryMeter.Resume(ChannelName);
+            if (await _route.StillWanted(claim.Delivery, cancel) is { } unwanted)
+            {
+                if (granted.Resumed) unwanted = $"{unwanted} (attempt {granted.Row.Attempt - 1} may have gone out)";
+                return await SkipAsync(claim, granted.Row, unwanted, cancel);
+            }
+
             var stale = StaleSince(askedAt);
             var outcome = stale ?? await SendOnceAsync(claim, granted.Row, cancel);
             sent = new OpenSend(claim, granted.Row, outcome);
@@ -148,21 +149,31 @@ internal sealed class PartitionDeliveries
         return await FinishAsync(sent, cancel);
     }
 
-    private async ValueTask<HandlerOutcome> SkipAsync(DeliveryClaim claim, CancellationToken cancel)
+    /// <summary>What nobody wants any more ends here, rather than wait out its endpoint's trouble.</summary>
+    private async ValueTask<HandlerOutcome> WaitForBreakerAsync(DeliveryClaim claim, TimeSpan wait, CancellationToken cancel)
     {
-        var result = await _claims.AddAsync(claim, cancel);
-        ThrowIfNewer(result, claim);
-        if (result.Verdict == ClaimVerdict.Ended) return await SettleAsync(claim, result.Row, cancel);
-
-        // Claimed by this owner before and never sent, for what was sent is open and does not come here.
-        var row = result.Row;
-        var completion = new DeliveryCompletion
+        if (await _route.StillWanted(claim.Delivery, cancel) is not { } unwanted)
         {
-            Delivery = claim.Delivery, Record = claim.Record, Attempt = row.Attempt, State = DeliveryState.Skipped,
-            Reason = claim.SkipReason,
-        };
-        await CompleteAsync(completion);
-        return await SettleAsync(claim, row with { State = DeliveryState.Skipped, Reason = claim.SkipReason }, cancel);
+            DeliveryMeter.BreakerWait(ChannelName);
+            return new HandlerOutcome.Retry("the breaker of its endpoint is open", wait * (1 + Jitter()), BurnsAttempt: false);
+        }
+
+        var result = await _claims.AddAsync(claim with { SkipReason = unwanted }, cancel);
+        ThrowIfNewer(result, claim);
+
+        // A row still open was claimed by this owner before and never sent, for what was sent is open and does not come here.
+        return result.Verdict == ClaimVerdict.Ended
+            ? await SettleAsync(claim, result.Row, cancel)
+            : await SkipAsync(claim, result.Row, unwanted, cancel);
+    }
+
+    private async ValueTask<HandlerOutcome> SkipAsync(DeliveryClaim claim, DeliveryRow row, string reason, CancellationToken cancel)
+    {
+        await CompleteAsync(new DeliveryCompletion
+        {
+            Delivery = claim.Delivery, Record = claim.Record, Attempt = row.Attempt, State = DeliveryState.Skipped, Reason = reason,
+        });
+        return await SettleAsync(claim, row with { State = DeliveryState.Skipped, Reason = reason }, cancel);
     }
 
     /// <summary>An owner that was frozen meanwhile may not be the owner any more: the claim was its last contact with the store.</summary>

@@ -77,9 +77,10 @@ public sealed partial class ConsumerRunner(
         try
         {
             _commitAt = time.GetUtcNow() + options.CommitInterval;
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel, set.Faulted);
             for (var failures = 0; !cancel.IsCancellationRequested;)
             {
-                failures = await PollOnceAsync(consumer, set, cancel) ? 0 : failures + 1;
+                failures = await PollOnceAsync(consumer, set, stop.Token, cancel) ? 0 : failures + 1;
                 if (failures > 0) await PauseAsync(BackoffAfter(failures - 1), cancel);
             }
 
@@ -102,13 +103,17 @@ public sealed partial class ConsumerRunner(
     }
 
     /// <summary>One poll, its records handed out, and what is due besides. False when the log was not available.</summary>
-    private async Task<bool> PollOnceAsync(ILogConsumer consumer, OwnerSet set, CancellationToken cancel)
+    private async Task<bool> PollOnceAsync(ILogConsumer consumer, OwnerSet set, CancellationToken stop, CancellationToken cancel)
     {
         try
         {
-            var wait = set.AnyPaused ? Shorter(PausedPollWait) : options.PollWait;
-            var records = await consumer.PollAsync(set, options.PollRecordsMax, wait, cancel);
+            var wait = set.AnyPaused ? PausedPollWait : set.AnyUncommitted ? options.CommitInterval : options.PollWait;
+            var records = await consumer.PollAsync(set, options.PollRecordsMax, Shorter(wait), stop);
             if (records.Count > 0) set.Offer(records);
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested && set.Fault is not null)
+        {
+            // Woken by the fault, which is thrown below.
         }
         catch (LogUnavailableException fault)
         {

@@ -7,16 +7,24 @@ namespace Belfry.Log;
 /// The owners of one member's partitions, kept in step with the assignment: started, fed, paused, drained and let go of. Used by the
 /// poll loop only.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "A source without a timer or a link holds nothing that needs disposal.")]
 internal sealed partial class OwnerSet(
     ConsumerGroup group, PartitionOwnerFactory owners, ConsumerOptions options, TimeProvider time, ILogger logger) : IAssignmentListener
 {
     private readonly SortedDictionary<TopicPartition, OwnedPartition> _sources = [];
     private readonly SortedDictionary<TopicPartition, OwnedPartition> _owners = [];
+    private readonly CancellationTokenSource _faulted = new();
 
     /// <summary>The fault of an owner that ended by itself; the consumer must be built anew.</summary>
     public Exception? Fault => _owners.Values.Select(o => o.Fault).FirstOrDefault(f => f is not null);
 
+    /// <summary>Cancelled when an owner has ended by itself, so that a poll need not run to its end first.</summary>
+    public CancellationToken Faulted => _faulted.Token;
+
     public bool AnyPaused { get; private set; }
+
+    /// <summary>Something is held, or done and not committed: polls are to come back in time for the next commit.</summary>
+    public bool AnyUncommitted => _owners.Values.Any(owned => owned.Owner.Held > 0 || owned.Sources.Any(owned.IsUncommitted));
 
     public void Assigned(IReadOnlyList<TopicPartition> partitions)
     {
@@ -143,9 +151,8 @@ internal sealed partial class OwnerSet(
         List<KeyValuePair<TopicPartition, long>> due = [];
         foreach (var owned in of)
             foreach (var source in owned.Sources)
-                if (owned.Fault is null && owned.Owner.LowWaterMark(source) is { } mark
-                    && owned.Committed.GetValueOrDefault(source, -1) < mark)
-                    due.Add(new(source, mark));
+                if (owned.Fault is null && owned.IsUncommitted(source))
+                    due.Add(new(source, owned.Owner.LowWaterMark(source)!.Value));
         if (due.Count == 0) return;
         await consumer.CommitAsync(due, cancel);
         foreach (var owned in of)
@@ -165,7 +172,11 @@ internal sealed partial class OwnerSet(
         foreach (var source in owned.Sources) _sources.Remove(source);
     }
 
-    private void OwnerEnded(OwnedPartition owned, Exception fault) => OwnerFailed(fault, owned.Name);
+    private void OwnerEnded(OwnedPartition owned, Exception fault)
+    {
+        OwnerFailed(fault, owned.Name);
+        _faulted.Cancel();
+    }
 
     [LoggerMessage(1021, LogLevel.Information, "Group {Group}: {Change} {Partitions}")]
     private partial void AssignmentChanged(string group, string change, string partitions);
@@ -193,6 +204,9 @@ internal sealed class OwnedPartition(IReadOnlyList<TopicPartition> sources, IPar
     public string Name => string.Join('+', sources);
 
     public void Start(Action<OwnedPartition, Exception> ended) => _ = RunAsync(ended);
+
+    public bool IsUncommitted(TopicPartition source) =>
+        owner.LowWaterMark(source) is { } mark && Committed.GetValueOrDefault(source, -1) < mark;
 
     public void Cancel() => _cancel.Cancel();
 

@@ -10,7 +10,8 @@ namespace Belfry.Outbox;
 public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string lane, TimeProvider time, ILogger logger)
 {
     private const int LotMax = 500;
-    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+    // Whoever writes to a lane runs its relay and pokes it; only what a dead writer of a shared lane left is found this way.
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan BackoffMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(10);
 
@@ -22,7 +23,7 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
     private TaskCompletionSource? _waiter;
 
     /// <summary>
-    /// Publishes what is there, then waits for <see cref="Poke"/> (or a second, for what others left). Ends on cancel; faults are retried.
+    /// Publishes what is there, then waits for <see cref="Poke"/> (or ten seconds, for what others left). Ends on cancel; faults are retried.
     /// </summary>
     public async Task RunAsync(CancellationToken cancel)
     {

@@ -115,6 +115,45 @@ public sealed class PartitionDeliveriesTests
     }
 
     [Fact]
+    public async Task An_acknowledgement_recorded_while_the_claim_is_written_stops_the_send()
+    {
+        var rig = new Rig();
+        rig.FreezeAt("before ClaimAsync");
+        var handling = HandleAsync(rig);
+        await rig.Frozen;
+        rig.Unwanted = () => "acknowledged";
+        rig.Thaw();
+        (await handling).ShouldBe(HandlerOutcome.Success);
+        (rig.Channel.Calls, rig.Row.State, rig.Row.Reason).ShouldBe((0, DeliveryState.Skipped, "acknowledged"));
+        rig.Reports.ShouldHaveSingleItem().State.ShouldBe(DeliveryState.Skipped);
+    }
+
+    [Fact]
+    public async Task A_claimed_delivery_whose_question_failed_is_asked_again_under_the_same_claim()
+    {
+        var rig = new Rig { Unwanted = () => throw new TimeoutException("the store is away") };
+        var owner = await rig.OwnerAsync();
+        (await owner.HandleAsync(Sample.Record(), 1, default)).ShouldBeOfType<HandlerOutcome.Retry>().BurnsAttempt.ShouldBeFalse();
+        (rig.Channel.Calls, rig.Row.State).ShouldBe((0, DeliveryState.Sending));
+        rig.Unwanted = () => null;
+        (await owner.HandleAsync(Sample.Record(), 1, default)).ShouldBe(HandlerOutcome.Success);
+        (rig.Channel.Calls, rig.Row.State, rig.Row.Attempt).ShouldBe((1, DeliveryState.Sent, 1));
+    }
+
+    [Fact]
+    public async Task What_nobody_wants_does_not_wait_for_an_open_breaker()
+    {
+        var rig = new Rig();
+        rig.Breakers = new BreakerSet(new BreakerOptions { FailuresToOpen = 1 }, rig.Time);
+        rig.Channel.Script = (_, _) => ProviderAnswer.Busy;
+        var owner = await rig.OwnerAsync();
+        await owner.HandleAsync(Sample.Record("a"), 1, default);
+        rig.Unwanted = () => "resolved";
+        (await owner.HandleAsync(Sample.Record("b"), 1, default)).ShouldBe(HandlerOutcome.Success);
+        (rig.Channel.Calls, rig.Store.Rows.Single(row => row.IdempotencyKey == "b").State).ShouldBe((1, DeliveryState.Skipped));
+    }
+
+    [Fact]
     public async Task A_send_that_does_not_answer_in_time_is_unknown_and_follows_the_policy()
     {
         foreach (var (policy, state) in new[]

@@ -8,14 +8,16 @@ namespace Belfry.Alerting.Catalog;
 
 /// <summary>
 /// Holds the newest configuration in memory. Writers of this process refresh it before they return; changes of other processes are
-/// seen within a second. Also runs the relay of the outbox lane <c>people</c>. Safe for use by several threads.
+/// seen within <see cref="CheckEvery"/>. Also runs the relay of the outbox lane <c>people</c>. Safe for use by several threads.
 /// </summary>
 public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog log, TimeProvider time, ILogger logger)
 {
-    private static readonly TimeSpan CheckEvery = TimeSpan.FromSeconds(1);
     private readonly OutboxRelay _relay = new(store, log, ConfigurationChange.Lane, time, logger);
     private readonly Lock _gate = new();
     private CatalogSnapshot _current = CatalogSnapshot.Empty;
+
+    /// <summary>How often changes of other processes are looked for. Default 1 s; one read of one row each time.</summary>
+    public TimeSpan CheckEvery { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Immutable; replaced as a whole. <see cref="CatalogSnapshot.Empty"/> before the first refresh.</summary>
     public CatalogSnapshot Current => Volatile.Read(ref _current);
@@ -39,7 +41,7 @@ public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog lo
         }
     }
 
-    /// <summary>Looks for changes each second and publishes contact rules, until cancelled. Faults of store and log are retried.</summary>
+    /// <summary>Looks for changes every <see cref="CheckEvery"/> and publishes contact rules, until cancelled. Faults of store and log are retried.</summary>
     public Task RunAsync(CancellationToken cancel) => Task.WhenAll(_relay.RunAsync(cancel), FollowAsync(cancel));
 
     internal async ValueTask RefreshAfterWriteAsync(CancellationToken cancel)
@@ -83,6 +85,6 @@ public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog lo
 
     [LoggerMessage(
         EventId = 5101, Level = LogLevel.Warning,
-        Message = "The configuration could not be read; the last known one holds, and it is tried again in a second.")]
+        Message = "The configuration could not be read; the last known one holds, and it is tried again shortly.")]
     private static partial void RefreshFailed(ILogger logger, Exception fault);
 }

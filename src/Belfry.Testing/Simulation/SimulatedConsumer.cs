@@ -60,7 +60,12 @@ internal sealed class SimulatedConsumer(SimulatedLog log, SimulatedGroup group, 
     public ValueTask DisposeAsync()
     {
         _disposed = true;
-        if (node is not null) node.Thawing -= Thawed;
+        if (node is not null)
+        {
+            node.Thawing -= Thawed;
+            node.Silenced -= Silenced;
+        }
+
         log.Leave(this, group);
         return ValueTask.CompletedTask;
     }
@@ -87,6 +92,8 @@ internal sealed class SimulatedConsumer(SimulatedLog log, SimulatedGroup group, 
     }
 
     private void Thawed(DateTimeOffset frozenAt) => log.Thawed(this, group, frozenAt);
+
+    private void Silenced() => log.CheckLater(group, log.SessionTimeout);
 
     private void Commit(IReadOnlyList<KeyValuePair<TopicPartition, long>> nextOffsets)
     {
@@ -115,6 +122,7 @@ internal sealed class SimulatedConsumer(SimulatedLog log, SimulatedGroup group, 
 
         if (leaving.Count > 0)
         {
+            log.CheckLater(group, log.RevokeTimeout);
             await listener.RevokedAsync(this, leaving);
             GiveUp(leaving);
         }
@@ -137,6 +145,8 @@ internal sealed class SimulatedConsumer(SimulatedLog log, SimulatedGroup group, 
         {
             node.Thawing -= Thawed;
             node.Thawing += Thawed;
+            node.Silenced -= Silenced;
+            node.Silenced += Silenced;
         }
 
         group.Join(this);

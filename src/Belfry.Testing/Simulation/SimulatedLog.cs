@@ -11,6 +11,7 @@ public sealed class SimulatedLog : IPartitionedLog
 {
     private readonly Dictionary<string, (TopicDeclaration Declaration, SimulatedPartition[] Partitions)> _topics =
         new(StringComparer.Ordinal);
+    private readonly SimulatedWorld? _world;
     private readonly SortedDictionary<string, SimulatedGroup> _groups = new(StringComparer.Ordinal);
 
     /// <param name="time">The log's own clock: times of appending, retention, waits of consumers without a node.</param>
@@ -18,9 +19,7 @@ public sealed class SimulatedLog : IPartitionedLog
 
     /// <summary>A log of this world, on true virtual time.</summary>
     public SimulatedLog(SimulatedWorld world)
-        : this(new WorldTime(world))
-    {
-    }
+        : this(new WorldTime(world)) => _world = world;
 
     /// <summary>A member not heard of for this long is expelled. Default 6 s.</summary>
     public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(6);
@@ -124,16 +123,18 @@ public sealed class SimulatedLog : IPartitionedLog
         lock (Lock)
         {
             var now = Time.GetUtcNow();
+            var touched = new List<TopicPartition>();
             foreach (var record in records)
             {
                 var partition = Partitioner.PartitionOf(record.OrderingKey, Topic_NeedsLock(record.Topic).Length);
                 var source = new TopicPartition(record.Topic, partition);
                 var place = Partition_NeedsLock(source);
                 place.Append(record, now);
+                if (!touched.Contains(source)) touched.Add(source);
                 OnAppended?.Invoke(source, place.End - 1, record);
             }
 
-            members = [.. _groups.Values.SelectMany(g => g.Members)];
+            members = [.. _groups.Values.SelectMany(group => touched.Select(group.OwnerOf)).OfType<SimulatedConsumer>().Distinct()];
         }
 
         foreach (var member in members) member.Wake();
@@ -176,8 +177,15 @@ public sealed class SimulatedLog : IPartitionedLog
         WakeMembers(group);
     }
 
-    /// <summary>Expels members past their session or their time to revoke, when another member comes by.</summary>
-    internal void ExpelSilent(SimulatedGroup group, SimulatedConsumer asking)
+    /// <summary>The coordinator's own clock: members past their session or their time to revoke are expelled without anybody asking.</summary>
+    internal void CheckLater(SimulatedGroup group, TimeSpan after) => _world?.After(after + TimeSpan.FromMilliseconds(1), "session check", () =>
+    {
+        ExpelSilent(group, null);
+        WakeMembers(group);
+    });
+
+    /// <summary>Expels members past their session or their time to revoke.</summary>
+    internal void ExpelSilent(SimulatedGroup group, SimulatedConsumer? asking)
     {
         lock (Lock)
         {
@@ -219,6 +227,7 @@ public sealed class SimulatedLog : IPartitionedLog
         if (!group.Members.Contains(member)) return;
         group.Remove(member);
         member.Expelled_NeedsLock();
+        member.Wake();
         OnExpelled?.Invoke(member.Node);
     }
 

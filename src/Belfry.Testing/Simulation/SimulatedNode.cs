@@ -41,6 +41,9 @@ public sealed class SimulatedNode
 
     internal SynchronizationContext Context { get; }
 
+    /// <summary>Raised when it dies or freezes: from here on nobody hears of it.</summary>
+    internal event Action? Silenced;
+
     /// <summary>Raised on thaw, before anything held back goes on; told since when the node was frozen.</summary>
     internal event Action<DateTimeOffset>? Thawing;
 
@@ -63,6 +66,7 @@ public sealed class SimulatedNode
         IsDead = true;
         _heldBack.Clear();
         _world.Note("killed", this);
+        Silenced?.Invoke();
     }
 
     /// <summary>Holds back everything the process would do.</summary>
@@ -72,6 +76,7 @@ public sealed class SimulatedNode
         _seenAt = _world.Now;
         IsFrozen = true;
         _world.Note("frozen", this);
+        Silenced?.Invoke();
     }
 
     /// <summary>Lets the process go on where it was, not knowing that time has passed.</summary>

@@ -14,7 +14,7 @@ namespace Belfry.Simulation.Tests.World;
 /// <summary>One process of Belfry's in the world: the same hops as in production, on simulated ports, and the door that HTTP would be.</summary>
 internal sealed class AlertingNode
 {
-    public static readonly TimeSpan PollWait = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan PollWait = TimeSpan.FromSeconds(60);
     private static readonly byte[] LinkKey = [.. Enumerable.Range(1, 32).Select(i => (byte)i)];
     private readonly AlertingWorld _world;
     private readonly IPartitionedLog _log;
@@ -28,7 +28,7 @@ internal sealed class AlertingNode
         _log = world.Log.On(node);
         var store = new NodeOutboxStore(node, world.State.Store, world.AfterWrite);
         var topics = SharedState.Topics;
-        var catalog = new CatalogReader(store, _log, node.Time, NullLogger.Instance);
+        var catalog = new CatalogReader(store, _log, node.Time, NullLogger.Instance) { CheckEvery = PollWait };
         var ids = new IdSource(() => SharedState.NextId(node.Random, node.Time.GetUtcNow()));
         _acceptor = new EventAcceptor(
             _log, topics, () => catalog.Current, new RateLimiter(), new RefusedEvents(), ids, node.Time, NullLogger<EventAcceptor>.Instance);

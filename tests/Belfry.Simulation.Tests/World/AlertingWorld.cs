@@ -151,7 +151,7 @@ internal sealed class AlertingWorld
     private void Heal()
     {
         World.Faults = FaultPlan.None;
-        foreach (var provider in Providers) provider.Mood = ProviderMood.Good;
+        foreach (var provider in Providers) (provider.Mood, provider.Stuck) = (ProviderMood.Good, null);
         foreach (var node in _nodes) node.Node.Thaw();
         while (_nodes.Count(node => !node.Node.IsDead) < Nodes) AddNode();
     }
