@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Belfry.Alerting.Catalog;
 using Belfry.Server.Tests.Support;
 
 namespace Belfry.Server.Tests;
@@ -69,10 +70,16 @@ public sealed class OutageTests(RunningServer server) : IClassFixture<RunningSer
     }
 
     [Fact]
-    public async Task Pages_are_still_read()
+    public async Task Pages_and_api_can_still_be_read_by_sessions_and_tokens_whose_use_cannot_be_noted()
     {
+        var old = DateTimeOffset.UtcNow.AddHours(-1);
+        var session = await server.Shape.Access.OpenSessionAsync(
+            server.UserOf("ada@example.com"), "127.0.0.1", "test", new Actor(null, "test"), old, default);
+        var token = await server.TokenOfAsync("ada@example.com");
         await using var outage = await Outage.BeginAsync(server.Shape.File);
-        (await server.PageAsync("/")).Status.ShouldBe(200);
+        using var browser = new Browser(server.Url, session.Text);
+        (await browser.PageAsync("/")).Status.ShouldBe(200);
+        (await server.CallAsync(HttpMethod.Get, "/incidents", token: token)).Status.ShouldBe(200);
     }
 
     private static void ShouldSayWhenToComeAgain(HttpResponseMessage answer) =>

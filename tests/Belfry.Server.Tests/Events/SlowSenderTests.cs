@@ -8,7 +8,7 @@ namespace Belfry.Server.Tests.Events;
 
 public sealed class SlowSenderTests : IAsyncLifetime
 {
-    private readonly HurriedTime _time = new(20);
+    private readonly HurriedTime _time = new(10, TimeSpan.FromSeconds(20));
     private readonly RunningServer _server;
 
     public SlowSenderTests() => _server = new RunningServer(_time);

@@ -52,7 +52,7 @@ public sealed class ListenTests
     [Fact]
     public async Task The_sockets_are_bound_to_loopback_until_there_is_an_administrator_and_then_as_asked_without_a_restart()
     {
-        var time = new HurriedTime(20);
+        var time = new HurriedTime(20, TimeSpan.FromSeconds(3));
         var server = new RunningServer(time, "http://0.0.0.0:0");
         await server.InitializeAsync();
         try
