@@ -8,7 +8,7 @@ namespace Belfry.Deliveries;
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(EmailContent))]
 [JsonSerializable(typeof(WebhookContent))]
-[JsonSerializable(typeof(AuditEntry))]
+[JsonSerializable(typeof(AuditLine))]
 internal sealed partial class ContentJson : JsonSerializerContext
 {
     /// <exception cref="FormatException">The bytes are not this content.</exception>

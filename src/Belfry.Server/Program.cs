@@ -33,19 +33,23 @@ internal sealed class BelfryServer(WebApplication app, EmbeddedShape shape) : IA
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Logging.AddBelfryConsole();
         builder.WebHost.LimitRequests();
-        builder.WebHost.UseUrls(options.Urls.Split(';'));
+        var listen = ListenAddresses.AddTo(builder.Configuration, options.Urls);
         var shape = await EmbeddedShape.OpenAsync(options, time, HostLogging.Factory(builder.Configuration), cancel);
         shape.Register(builder.Services);
         if (options.Demo) builder.Services.AddSingleton(await DemoData.EnsureAsync(shape, cancel));
         builder.Services.AddSecurity(options.DataDir);
+        builder.Services.AddSingleton(listen).AddHostedService<ListenWider>();
         builder.Services.AddHops();
         builder.Services.AddApi();
         builder.Services.AddPages();
 
         var app = builder.Build();
-        await app.Services.GetRequiredService<AdministratorGate>().LookAsync(cancel);
+        var gate = app.Services.GetRequiredService<AdministratorGate>();
+        await gate.LookAsync(cancel);
+        listen.Bind(everywhere: gate.IsOpen);
         app.UseAdministratorGate();
         app.UseSecurityHeaders();
+        app.UseOutages();
         app.UseStaticFiles();
         app.UseRouting();
         app.UseAuthentication();

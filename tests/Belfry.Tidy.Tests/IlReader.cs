@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using System.Reflection.Emit;
 
@@ -9,15 +10,20 @@ internal static class IlReader
     private const BindingFlags Everything =
         BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance | BindingFlags.DeclaredOnly;
 
+    // Many rules ask for the same few assemblies.
+    private static readonly ConcurrentDictionary<Assembly, IReadOnlyList<(Type, MethodBase)>> Read = new();
+
     private static readonly Dictionary<short, OpCode> Codes = typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
         .Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => code.Value);
 
     /// <summary>Pairs of (type that calls, member called), nested and compiler-made types counted to the type that holds them.</summary>
-    public static IEnumerable<(Type Caller, MethodBase Called)> Calls(Assembly assembly) =>
-        from type in assembly.GetTypes()
-        from method in type.GetMethods(Everything).Cast<MethodBase>().Concat(type.GetConstructors(Everything))
-        from called in Calls(method)
-        select (Outermost(type), called);
+    public static IReadOnlyList<(Type Caller, MethodBase Called)> Calls(Assembly assembly) => Read.GetOrAdd(assembly, static assembly =>
+    [
+        .. from type in assembly.GetTypes()
+           from method in type.GetMethods(Everything).Cast<MethodBase>().Concat(type.GetConstructors(Everything))
+           from called in Calls(method)
+           select (Outermost(type), called),
+    ]);
 
     public static Type Outermost(Type type) => type.DeclaringType is { } outer ? Outermost(outer) : type;
 
@@ -32,7 +38,8 @@ internal static class IlReader
             var code = il[at] == 0xfe ? Codes[(short)(0xfe00 | il[at + 1])] : Codes[il[at]];
             at += code.Size;
             if (code.OperandType is OperandType.InlineMethod)
-                if (method.Module.ResolveMethod(BitConverter.ToInt32(il, at), typeArguments, methodArguments) is { } called) yield return called;
+                if (method.Module.ResolveMethod(BitConverter.ToInt32(il, at), typeArguments, methodArguments) is { } called)
+                    yield return called;
             at += code.OperandType == OperandType.InlineSwitch ? 4 + (4 * BitConverter.ToInt32(il, at)) : SizeOf(code.OperandType);
         }
     }

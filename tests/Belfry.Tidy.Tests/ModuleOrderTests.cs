@@ -5,7 +5,8 @@ namespace Belfry.Tidy.Tests;
 /// <summary>Modules of the product meet in the order of the data; what comes earlier does not know what comes later.</summary>
 public partial class ModuleOrderTests
 {
-    // What each folder of Belfry.Alerting may name; records that others fold (LogEntry, Assignment) count as part of the module they travel to.
+    // What each folder of Belfry.Alerting may name; records that others fold (LogEntry, Assignment) count as part of the module they
+    // travel to.
     private static readonly Dictionary<string, string[]> MaySee = new()
     {
         ["Storage"] = [],
@@ -24,7 +25,8 @@ public partial class ModuleOrderTests
 
     [Fact]
     public void Modules_see_only_what_the_table_allows() =>
-        Repository.Sources().Where(file => file.Path.StartsWith("src/Belfry.Alerting/", StringComparison.Ordinal)).SelectMany(Forbidden).ShouldBeEmpty();
+        Repository.Sources().Where(file => file.Path.StartsWith("src/Belfry.Alerting/", StringComparison.Ordinal)).SelectMany(Forbidden)
+            .ShouldBeEmpty();
 
     [Theory]
     [InlineData("src/Belfry.Alerting/Incidents/P.cs", "using Belfry.Alerting.Dispatch;")]
@@ -37,7 +39,8 @@ public partial class ModuleOrderTests
         var parts = file.Path.Split('/');
         if (parts.Length < 4) return [];
         var module = parts[2];
-        if (!MaySee.TryGetValue(module, out var allowed)) return [new Violation(file.Path, 1, $"module '{module}' has no row in the table")];
+        if (!MaySee.TryGetValue(module, out var allowed))
+            return [new Violation(file.Path, 1, $"module '{module}' has no row in the table")];
         return file.Lines.SelectMany((line, i) => Named().Matches(line).Select(match => match.Groups[1].Value)
             .Where(seen => seen != module && MaySee.ContainsKey(seen) && !allowed.Contains(seen))
             .Select(seen => new Violation(file.Path, i + 1, $"{module} names {seen}")));

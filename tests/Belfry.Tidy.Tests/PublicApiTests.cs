@@ -3,14 +3,19 @@ using System.Text;
 
 namespace Belfry.Tidy.Tests;
 
-/// <summary>The public surface of each library, in api/*.txt: a change of it is seen in review. `./dev api --accept` writes it anew.</summary>
+/// <summary>
+/// The public surface of each library, in api/*.txt: a change of it is seen in review. <c>./dev api --accept</c> writes it anew.
+/// </summary>
 public class PublicApiTests
 {
     // What the compiler writes for every record and delegate says nothing about the surface.
     private static readonly string[] Boilerplate =
         ["Equals", "GetHashCode", "Deconstruct", "BeginInvoke", "EndInvoke", "value__", "PrintMembers", "ToString", "GetBaseDefinition"];
 
-    public static TheoryData<string> Libraries => ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Belfry.Testing"];
+    private const BindingFlags OfThisType = BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+
+    public static TheoryData<string> Libraries =>
+        ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Belfry.Testing"];
 
     [Theory]
     [MemberData(nameof(Libraries))]
@@ -24,7 +29,8 @@ public class PublicApiTests
             File.WriteAllText(path, surface);
         }
 
-        surface.ShouldBe(File.Exists(path) ? File.ReadAllText(path) : "", $"api/{library}.txt differs; if the change is meant: ./dev api --accept");
+        var accepted = File.Exists(path) ? File.ReadAllText(path) : "";
+        surface.ShouldBe(accepted, $"api/{library}.txt differs; if the change is meant: ./dev api --accept");
     }
 
     [Fact]
@@ -36,13 +42,15 @@ public class PublicApiTests
         foreach (var type in assembly.GetExportedTypes().OrderBy(type => type.FullName, StringComparer.Ordinal))
         {
             text.Append(type.FullName).Append('\n');
-            foreach (var member in type.GetMembers(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
-                         .Where(member => member is not MethodInfo { IsSpecialName: true } && !member.Name.Contains('<', StringComparison.Ordinal)
-                             && !Boilerplate.Contains(member.Name))
-                         .Select(member => member.ToString()!).Order(StringComparer.Ordinal))
+            var members = type.GetMembers(OfThisType).Where(IsWritten).Select(member => member.ToString()!);
+            foreach (var member in members.Order(StringComparer.Ordinal))
                 text.Append("    ").Append(member).Append('\n');
         }
 
         return text.ToString();
     }
+
+    private static bool IsWritten(MemberInfo member) =>
+        member is not MethodInfo { IsSpecialName: true } && !member.Name.Contains('<', StringComparison.Ordinal)
+        && !Boilerplate.Contains(member.Name);
 }

@@ -11,7 +11,11 @@ public class ReferenceTests
         ["Belfry.Scheduling"] = ["Belfry.Log"],
         ["Belfry.Outbox"] = ["Belfry.Log"],
         ["Belfry.Deliveries"] = ["Belfry.Log"],
-        ["Belfry.Sqlite"] = ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Microsoft.Data.Sqlite", "SQLitePCLRaw.core", "SQLitePCLRaw.bundle_e_sqlite3"],
+        ["Belfry.Sqlite"] =
+        [
+            "Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Microsoft.Data.Sqlite", "SQLitePCLRaw.core",
+            "SQLitePCLRaw.bundle_e_sqlite3",
+        ],
         ["Belfry.Testing"] = ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "xunit", "Shouldly"],
         ["Belfry.Alerting"] = ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Dapper", "NodaTime"],
         ["Belfry.Server"] = ["Belfry.Alerting", "Belfry.Sqlite", "Microsoft.AspNetCore.OpenApi", "Dapper"],
@@ -21,7 +25,10 @@ public class ReferenceTests
     private static readonly string[] ForEverybody = ["Microsoft.Extensions.Logging.Abstractions"];
 
     public static TheoryData<string> Projects =>
-        [.. Repository.Files.Where(path => path.StartsWith("src/", StringComparison.Ordinal) && path.EndsWith(".csproj", StringComparison.Ordinal))];
+    [
+        .. Repository.Files.Where(path =>
+            path.StartsWith("src/", StringComparison.Ordinal) && path.EndsWith(".csproj", StringComparison.Ordinal)),
+    ];
 
     [Theory]
     [MemberData(nameof(Projects))]
@@ -29,8 +36,10 @@ public class ReferenceTests
 
     [Theory]
     [InlineData("src/Belfry.Log/Belfry.Log.csproj", """<PackageReference Include="Confluent.Kafka" />""")]
-    [InlineData("src/Belfry.Scheduling/Belfry.Scheduling.csproj", """<ProjectReference Include="../Belfry.Outbox/Belfry.Outbox.csproj" />""")]
-    [InlineData("src/Belfry.Sqlite/Belfry.Sqlite.csproj", """<ProjectReference Include="../Belfry.Alerting/Belfry.Alerting.csproj" />""")]
+    [InlineData(
+        "src/Belfry.Scheduling/Belfry.Scheduling.csproj", """<ProjectReference Include="../Belfry.Outbox/Belfry.Outbox.csproj" />""")]
+    [InlineData(
+        "src/Belfry.Sqlite/Belfry.Sqlite.csproj", """<ProjectReference Include="../Belfry.Alerting/Belfry.Alerting.csproj" />""")]
     [InlineData("src/Belfry.Alerting/Belfry.Alerting.csproj", """<FrameworkReference Include="Microsoft.AspNetCore.App" />""")]
     public void A_planted_reference_is_caught(string path, string reference) =>
         Forbidden(path, $"<Project><ItemGroup>{reference}</ItemGroup></Project>").ShouldNotBeEmpty();

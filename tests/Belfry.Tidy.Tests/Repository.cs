@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
 
 namespace Belfry.Tidy.Tests;
 
@@ -36,7 +38,11 @@ internal static class Repository
 /// <summary>A file as a rule sees it.</summary>
 internal sealed record SourceFile(string Path, string Text)
 {
-    public string[] Lines => Text.Split('\n');
+    public string[] Lines { get; } = Text.Split('\n');
+
+    public IEnumerable<T> Nodes<T>() where T : SyntaxNode => CSharpSyntaxTree.ParseText(Text).GetRoot().DescendantNodes().OfType<T>();
+
+    public Violation At(SyntaxNode node, string what) => new(Path, node.GetLocation().GetLineSpan().StartLinePosition.Line + 1, what);
 }
 
 /// <summary>Where a rule is broken, and how.</summary>

@@ -6,8 +6,9 @@ public partial class TreeTests
 {
     private static readonly string[] RootAllowed =
     [
-        ".ci", ".editorconfig", ".gitignore", "Belfry.slnx", "CHANGELOG.md", "CONTRIBUTING.md", "Directory.Build.props", "Directory.Packages.props",
-        "LICENSE", "README.md", "api", "bench", "deploy", "dev", "docs", "global.json", "samples", "src", "tests",
+        ".ci", ".editorconfig", ".gitignore", "Belfry.slnx", "CHANGELOG.md", "CONTRIBUTING.md", "Directory.Build.props",
+        "Directory.Packages.props", "LICENSE", "README.md", "api",
+        "bench", "deploy", "dev", "docs", "global.json", "samples", "src", "tests",
     ];
 
     [Fact]
@@ -26,7 +27,8 @@ public partial class TreeTests
 
     [Fact]
     public void Links_between_documents_lead_somewhere() =>
-        Repository.Files.Where(path => path.EndsWith(".md", StringComparison.Ordinal)).SelectMany(path => DeadLinks(Repository.Read(path))).ShouldBeEmpty();
+        Repository.Files.Where(path => path.EndsWith(".md", StringComparison.Ordinal)).SelectMany(path => DeadLinks(Repository.Read(path)))
+            .ShouldBeEmpty();
 
     [Fact]
     public void A_planted_dead_link_is_caught() => DeadLinks(new SourceFile("docs/p.md", "[x](nowhere.md)")).ShouldNotBeEmpty();
@@ -35,8 +37,8 @@ public partial class TreeTests
     public void Every_project_is_in_the_solution()
     {
         var solution = Repository.Read("Belfry.slnx").Text;
-        Repository.Files.Where(path => path.EndsWith(".csproj", StringComparison.Ordinal)).Where(path => !solution.Contains(path, StringComparison.Ordinal))
-            .ShouldBeEmpty();
+        Repository.Files.Where(path => path.EndsWith(".csproj", StringComparison.Ordinal))
+            .Where(path => !solution.Contains(path, StringComparison.Ordinal)).ShouldBeEmpty();
     }
 
     private static IEnumerable<string> Unexpected(IEnumerable<string> paths) =>
@@ -46,12 +48,14 @@ public partial class TreeTests
     {
         var named = paths.Select(path => (path, match: Decision().Match(path))).ToList();
         return named.Where(x => !x.match.Success).Select(x => x.path)
-            .Concat(named.Where(x => x.match.Success).GroupBy(x => x.match.Groups[1].Value).Where(group => group.Count() > 1).Select(group => group.Key));
+            .Concat(named.Where(x => x.match.Success).GroupBy(x => x.match.Groups[1].Value).Where(group => group.Count() > 1)
+                .Select(group => group.Key));
     }
 
     private static IEnumerable<string> DeadLinks(SourceFile file) =>
         Link().Matches(file.Text).Select(match => match.Groups[1].Value)
-            .Where(target => !target.Contains("://", StringComparison.Ordinal) && !target.StartsWith('#') && !target.StartsWith("mailto:", StringComparison.Ordinal))
+            .Where(target => !target.Contains("://", StringComparison.Ordinal) && !target.StartsWith('#')
+                && !target.StartsWith("mailto:", StringComparison.Ordinal))
             .Where(target => !Path.Exists(Path.Combine(Repository.Root, Path.GetDirectoryName(file.Path) ?? "", target.Split('#')[0])))
             .Select(target => $"{file.Path}: {target}");
 

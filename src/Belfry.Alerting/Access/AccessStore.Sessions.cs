@@ -32,7 +32,7 @@ public sealed partial class AccessStore
         return secret;
     }
 
-    /// <summary>The open session that a presented text belongs to, marked as seen; else null.</summary>
+    /// <summary>The open session that a presented text belongs to, marked as seen if the store takes it; else null.</summary>
     public async ValueTask<Session?> FindSessionAsync(string text, DateTimeOffset now, CancellationToken cancel)
     {
         if (Secret.HashOfPresented(text) is not { } hash) return null;
@@ -40,9 +40,8 @@ public sealed partial class AccessStore
             $"{SelectSession} where hash = @hash", new { hash })?.ToSession(), cancel);
         if (session is null || !session.IsOpenAt(now)) return null;
         if (now - session.SeenAt < Session.SeenStep) return session;
-        await WriteAsync(connection => connection.Execute(
-            "update access_session set seen_at = @at where hash = @hash", new { hash, at = now.ToUnixTimeMilliseconds() }), cancel);
-        return session with { SeenAt = now };
+        var noted = await NotedAsync("update access_session set seen_at = @at where hash = @hash", hash, now, cancel);
+        return noted ? session with { SeenAt = now } : session;
     }
 
     /// <summary>Open sessions of a user, newest first.</summary>

@@ -37,9 +37,8 @@ public sealed partial class AccessStore
             $"{SelectToken} where hash = @hash", new { hash })?.ToToken(), cancel);
         if (token is null || !token.IsOpenAt(now)) return null;
         if (now - token.UsedAt < ApiToken.UsedStep) return token;
-        await WriteAsync(connection => connection.Execute(
-            "update access_token set used_at = @at where hash = @hash", new { hash, at = now.ToUnixTimeMilliseconds() }), cancel);
-        return token with { UsedAt = now };
+        var noted = await NotedAsync("update access_token set used_at = @at where hash = @hash", hash, now, cancel);
+        return noted ? token with { UsedAt = now } : token;
     }
 
     /// <summary>All tokens of a user, or of everybody when null, newest first; at most 1,000.</summary>

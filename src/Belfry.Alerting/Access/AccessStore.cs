@@ -46,6 +46,23 @@ public sealed partial class AccessStore(IOutboxStore store, IdSource ids, Secret
         AuditLog.Append(connection, by, now, "set_password", AuditKind, user.ToString(), null, null);
     }
 
+    /// <summary>
+    /// Notes a use at @at; false while the store takes no writes. That keeps nobody out: what was not noted only ends the sooner, and
+    /// the next request notes it.
+    /// </summary>
+    private async ValueTask<bool> NotedAsync(string sql, string hash, DateTimeOffset now, CancellationToken cancel)
+    {
+        try
+        {
+            await WriteAsync(connection => connection.Execute(sql, new { hash, at = now.ToUnixTimeMilliseconds() }), cancel);
+            return true;
+        }
+        catch (StoreUnavailableException)
+        {
+            return false;
+        }
+    }
+
     private async ValueTask WriteAsync(Action<DbConnection> work, CancellationToken cancel) =>
         await store.WriteAsync(tx =>
         {

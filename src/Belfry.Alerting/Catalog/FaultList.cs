@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using NodaTime;
 
 namespace Belfry.Alerting.Catalog;
@@ -16,7 +15,7 @@ internal sealed class FaultList
 
     public void Add(string fault) => _faults.Add(fault);
 
-    public void Unless([DoesNotReturnIf(false)] bool holds, string fault)
+    public void Unless(bool holds, string fault)
     {
         if (!holds) _faults.Add(fault);
     }

@@ -50,6 +50,9 @@ public sealed record Incident
     public long AcknowledgedEpoch { get; init; }
     public UserId? AcknowledgedBy { get; init; }
     public IReadOnlyList<Responder> Responders { get; init; } = [];
+
+    /// <summary>Whom planning has been told of since the incident was opened, and is told to forget at its end.</summary>
+    public IReadOnlyList<UserId> Told { get; init; } = [];
     public bool NobodyOnCall { get; init; }
     public DateTimeOffset? EscalateAt { get; init; }
     public DateTimeOffset? UnacknowledgeAt { get; init; }

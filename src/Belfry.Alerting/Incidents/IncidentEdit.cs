@@ -93,11 +93,28 @@ internal sealed class IncidentEdit(Incident? before, Incident after, IncidentCau
         var former = before is { Status: IncidentStatus.Triggered } ? before.Responders : [];
         var present = Incident.Status == IncidentStatus.Triggered ? Incident.Responders : [];
         foreach (var responder in former)
-            if (!present.Any(other => other.UserId == responder.UserId)) Turn.Assignments.Add(AssignmentOf(responder, epoch, EndedBy));
+            if (!present.Any(other => other.UserId == responder.UserId)) Change(AssignmentOf(responder, epoch, EndedBy));
         if (epoch == before?.Epoch) return;
         foreach (var responder in present)
-            if (responder.Epoch == epoch) Turn.Assignments.Add(AssignmentOf(responder, epoch, null));
+            if (responder.Epoch == epoch) Change(AssignmentOf(responder, epoch, null));
+        ToldChanges(former, present, epoch);
     }
+
+    // At the end of an incident and not of each assignment: until then a late repeat of an older assignment must be known as such.
+    private void ToldChanges(IReadOnlyList<Responder> former, IReadOnlyList<Responder> present, long epoch)
+    {
+        var told = Incident.Told.Concat(former.Concat(present).Select(responder => responder.UserId)).Distinct().ToList();
+        if (Incident.Status == IncidentStatus.Resolved)
+        {
+            Turn.Assignments.AddRange(told.Select(user => new AssignmentChange(user, Incident.Id, epoch, null)));
+            told = [];
+        }
+
+        if (told.Count != Incident.Told.Count) Incident = Incident with { Told = told };
+    }
+
+    private void Change(Assignment assignment) =>
+        Turn.Assignments.Add(new AssignmentChange(assignment.UserId, assignment.IncidentId, assignment.Epoch, assignment));
 
     private Assignment AssignmentOf(Responder responder, long epoch, string? endedBy) => new()
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Belfry.Alerting.Planning;
 using Belfry.Log;
 using Belfry.Scheduling;
 
@@ -10,14 +11,16 @@ internal static class IncidentRecords
     public static List<OutgoingRecord> Of(IncidentTurn turn, Topics topics)
     {
         var records = new List<OutgoingRecord>(turn.Assignments.Count + turn.Timers.Count + turn.Entries.Count);
-        foreach (var assignment in turn.Assignments)
-            records.Add(new OutgoingRecord
-            {
-                Topic = topics.PlanningAssignments.Name,
-                OrderingKey = assignment.UserId.ToString(),
-                Key = $"{assignment.UserId}/{assignment.IncidentId}",
-                Value = JsonSerializer.SerializeToUtf8Bytes(assignment, IncidentJson.Default.Assignment),
-            });
+        foreach (var change in turn.Assignments)
+            records.Add(change.Assignment is { } assignment
+                ? new OutgoingRecord
+                {
+                    Topic = topics.PlanningAssignments.Name,
+                    OrderingKey = change.UserId.ToString(),
+                    Key = PlanningWire.KeyOf(change.UserId, change.IncidentId),
+                    Value = JsonSerializer.SerializeToUtf8Bytes(assignment, IncidentJson.Default.Assignment),
+                }
+                : PlanningWire.Tombstone(topics, change.UserId, change.IncidentId, change.Epoch));
         foreach (var timer in turn.Timers)
             records.Add(timer.Task is { } task
                 ? TaskRecords.Schedule(topics.ScheduledTasks.Name, task)

@@ -9,6 +9,9 @@ namespace Belfry.Alerting.Incidents;
 /// <summary>A timer of an incident to set, or with no task to cancel.</summary>
 internal sealed record TimerChange(ScheduledTaskId Id, long Generation, ScheduledTask? Task);
 
+/// <summary>An assignment that begins or ends, for planning; null: planning may forget it, for its incident is resolved.</summary>
+internal sealed record AssignmentChange(UserId UserId, IncidentId IncidentId, long Epoch, Assignment? Assignment);
+
 /// <summary>One turn of the core: what it decides by, and what it has decided so far, in order.</summary>
 internal sealed class IncidentTurn(DateTimeOffset now, CatalogSnapshot catalog, IEnumerable<EventId> known)
 {
@@ -23,7 +26,7 @@ internal sealed class IncidentTurn(DateTimeOffset now, CatalogSnapshot catalog, 
     /// <summary>Each changed incident once, as it is after the turn, in the order of first change.</summary>
     public IReadOnlyList<Incident> Changed => _changed;
     public List<LogEntry> Entries { get; } = [];
-    public List<Assignment> Assignments { get; } = [];
+    public List<AssignmentChange> Assignments { get; } = [];
     public List<TimerChange> Timers { get; } = [];
     public List<EventState> States { get; } = [];
     public List<AlertEvent> ChangeEvents { get; } = [];

@@ -16,18 +16,21 @@ namespace Belfry.Alerting.Planning;
 /// timer fired            | active, same epoch  | notification by the rule as it is now; else skipped, with the reason
 /// timer fired            | ended since         | skipped, with the reason
 /// timer fired            | none, other epoch   | none
+/// tombstone              | same or lower epoch | none; assignments up to its epoch are stale from now on
 /// </code>
 /// Source: on-call rules, section 3; design section 9.
 /// </summary>
 internal sealed class PlanningCore(int endedMax = PlanningCore.EndedMaxDefault)
 {
     /// <summary>
-    /// Ended assignments remembered, so that stale repeats of them are known as such; forgetting one only costs a repeat of the same ids.
+    /// Ended assignments remembered, and as many tombstones, so that stale repeats of them are known as such; forgetting one only costs a
+    /// repeat of the same ids.
     /// </summary>
     public const int EndedMaxDefault = 10_000;
 
     private readonly Dictionary<UserId, UserState> _users = [];
     private readonly Queue<Assignment> _ended = new();
+    private readonly Queue<(UserId UserId, IncidentId IncidentId, long Epoch)> _forgotten = new();
 
     /// <summary>Users with rules or assignments.</summary>
     public int Users => _users.Count;
@@ -45,8 +48,7 @@ internal sealed class PlanningCore(int endedMax = PlanningCore.EndedMaxDefault)
                 OnAssignment(assignment, now, effects);
                 break;
             case PlanningInput.AssignmentForgotten forgotten:
-                if (_users.TryGetValue(forgotten.UserId, out var user)) user.Assignments.Remove(forgotten.IncidentId);
-                RemoveIfEmpty(forgotten.UserId);
+                OnTombstone(forgotten);
                 break;
             case PlanningInput.RulesChanged changed:
                 OnRules(changed.UserId, changed.Rules, now, effects);
@@ -64,6 +66,8 @@ internal sealed class PlanningCore(int endedMax = PlanningCore.EndedMaxDefault)
         var user = UserOf(assignment.UserId);
         if (user.Assignments.TryGetValue(assignment.IncidentId, out var known)
             && (known.Epoch > assignment.Epoch || (known.Epoch == assignment.Epoch && known.Active == assignment.Active))) return;
+        if (user.Forgotten.TryGetValue(assignment.IncidentId, out var until) && until >= assignment.Epoch) return;
+        user.Forgotten.Remove(assignment.IncidentId);
         user.Assignments[assignment.IncidentId] = assignment;
         if (assignment.Active)
         {
@@ -75,6 +79,19 @@ internal sealed class PlanningCore(int endedMax = PlanningCore.EndedMaxDefault)
         foreach (var rule in (user.Rules?.Rules ?? []).Where(rule => rule.StartDelayMinutes > 0).OrderBy(rule => rule.Id.Value))
             effects.Add(new PlanningEffect.Cancel(PlanningRecordsOf.TimerId(assignment, rule.Id), Math.Max(0, assignment.Epoch - 1)));
         Remember(assignment);
+    }
+
+    private void OnTombstone(PlanningInput.AssignmentForgotten forgotten)
+    {
+        var user = UserOf(forgotten.UserId);
+        var known = user.Assignments.GetValueOrDefault(forgotten.IncidentId);
+        if (known is null || forgotten.Epoch is null || known.Epoch <= forgotten.Epoch)
+        {
+            user.Assignments.Remove(forgotten.IncidentId);
+            if (forgotten.Epoch is { } epoch) Forget(user, forgotten.UserId, forgotten.IncidentId, epoch);
+        }
+
+        RemoveIfEmpty(forgotten.UserId);
     }
 
     private void OnRules(UserId id, ContactRules? rules, DateTimeOffset now, List<PlanningEffect> effects)
@@ -153,6 +170,18 @@ internal sealed class PlanningCore(int endedMax = PlanningCore.EndedMaxDefault)
         RemoveIfEmpty(oldest.UserId);
     }
 
+    private void Forget(UserState user, UserId userId, IncidentId incident, long epoch)
+    {
+        if (user.Forgotten.TryGetValue(incident, out var known) && known >= epoch) return;
+        user.Forgotten[incident] = epoch;
+        _forgotten.Enqueue((userId, incident, epoch));
+        if (_forgotten.Count <= endedMax) return;
+        var oldest = _forgotten.Dequeue();
+        if (!_users.TryGetValue(oldest.UserId, out var holder) || !holder.Forgotten.TryGetValue(oldest.IncidentId, out var held)) return;
+        if (held == oldest.Epoch) holder.Forgotten.Remove(oldest.IncidentId);
+        RemoveIfEmpty(oldest.UserId);
+    }
+
     private UserState UserOf(UserId id)
     {
         if (!_users.TryGetValue(id, out var user)) _users[id] = user = new UserState();
@@ -161,12 +190,15 @@ internal sealed class PlanningCore(int endedMax = PlanningCore.EndedMaxDefault)
 
     private void RemoveIfEmpty(UserId id)
     {
-        if (_users.TryGetValue(id, out var user) && user is { Rules: null, Assignments.Count: 0 }) _users.Remove(id);
+        if (_users.TryGetValue(id, out var user) && user is { Rules: null, Assignments.Count: 0, Forgotten.Count: 0 }) _users.Remove(id);
     }
 
     private sealed class UserState
     {
         public ContactRules? Rules { get; set; }
         public Dictionary<IncidentId, Assignment> Assignments { get; } = [];
+
+        /// <summary>Up to which epoch assignments are known to be over, by tombstones.</summary>
+        public Dictionary<IncidentId, long> Forgotten { get; } = [];
     }
 }

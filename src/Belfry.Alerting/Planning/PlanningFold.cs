@@ -88,15 +88,12 @@ internal sealed class PlanningFold(
                 ? new PlanningInput.RulesChanged(Id.Parse<UserId>(record.Key ?? ""), null)
                 : RulesOf(PlanningWire.DecodeContactRules(record.Value));
         if (topic != topics.PlanningAssignments.Name) throw new FormatException($"Planning does not read topic '{topic}'.");
-        return record.Value.IsEmpty ? Forgotten(record.Key ?? "") : new PlanningInput.Assigned(PlanningWire.DecodeAssignment(record.Value));
+        return record.Value.IsEmpty
+            ? PlanningWire.DecodeTombstone(record)
+            : new PlanningInput.Assigned(PlanningWire.DecodeAssignment(record.Value));
     }
 
     private static PlanningInput.RulesChanged RulesOf(ContactRules rules) => new(rules.UserId, rules);
-
-    private static PlanningInput.AssignmentForgotten Forgotten(string key) =>
-        key.Split('/') is [var user, var incident]
-            ? new PlanningInput.AssignmentForgotten(Id.Parse<UserId>(user), Id.Parse<IncidentId>(incident))
-            : throw new FormatException($"The tombstone's key '{key}' is not of the form user/incident.");
 
     private OutgoingRecord RecordOf(PlanningEffect effect) => effect switch
     {

@@ -12,8 +12,10 @@ internal abstract record PlanningInput
 
     public sealed record Assigned(Assignment Assignment) : PlanningInput;
 
-    /// <summary>The tombstone of an assignment: forget it, emit nothing.</summary>
-    public sealed record AssignmentForgotten(UserId UserId, IncidentId IncidentId) : PlanningInput;
+    /// <summary>
+    /// The tombstone of an assignment: forget it, emit nothing. Stale when something of a higher epoch is known; null: whatever is known.
+    /// </summary>
+    public sealed record AssignmentForgotten(UserId UserId, IncidentId IncidentId, long? Epoch = null) : PlanningInput;
 
     /// <summary>Null rules: the user was removed.</summary>
     public sealed record RulesChanged(UserId UserId, ContactRules? Rules) : PlanningInput;

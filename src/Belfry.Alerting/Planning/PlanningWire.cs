@@ -1,7 +1,9 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Belfry.Alerting.Timeline;
+using Belfry.Log;
 
 namespace Belfry.Alerting.Planning;
 
@@ -9,6 +11,36 @@ namespace Belfry.Alerting.Planning;
 public static class PlanningWire
 {
     private const int Version = 1;
+    private const string EpochHeader = "epoch";
+
+    /// <summary>The record key on <c>planning-assignments</c>, by which it is compacted.</summary>
+    internal static string KeyOf(UserId user, IncidentId incident) => $"{user}/{incident}";
+
+    /// <summary>
+    /// The end of all that <c>planning-assignments</c> says of a user and a resolved incident. Header <c>epoch</c>: the incident's, so
+    /// that a late repeat forgets nothing newer.
+    /// </summary>
+    internal static OutgoingRecord Tombstone(Topics topics, UserId user, IncidentId incident, long epoch) => new()
+    {
+        Topic = topics.PlanningAssignments.Name,
+        OrderingKey = user.ToString(),
+        Key = KeyOf(user, incident),
+        Value = ReadOnlyMemory<byte>.Empty,
+        Headers = [new(EpochHeader, epoch.ToString(CultureInfo.InvariantCulture))],
+    };
+
+    /// <exception cref="FormatException">The key is not of the form <c>user/incident</c>, or the epoch is no number.</exception>
+    internal static PlanningInput.AssignmentForgotten DecodeTombstone(LogRecord record)
+    {
+        if ((record.Key ?? "").Split('/') is not [var user, var incident])
+            throw new FormatException($"The tombstone's key '{record.Key}' is not of the form user/incident.");
+        var epoch = record.Headers.Where(header => header.Key == EpochHeader).Select(header => header.Value).FirstOrDefault();
+        var (userId, incidentId) = (Id.Parse<UserId>(user), Id.Parse<IncidentId>(incident));
+        if (epoch is null) return new PlanningInput.AssignmentForgotten(userId, incidentId);
+        return long.TryParse(epoch, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? new PlanningInput.AssignmentForgotten(userId, incidentId, number)
+            : throw new FormatException($"The tombstone's epoch '{epoch}' is no number.");
+    }
 
     public static byte[] Encode(Assignment assignment) => JsonSerializer.SerializeToUtf8Bytes(assignment, PlanningJson.Default.Assignment);
 

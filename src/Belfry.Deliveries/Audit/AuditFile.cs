@@ -14,7 +14,7 @@ public sealed class AuditFile : IDisposable
     private readonly HashSet<string> _keys = new(StringComparer.Ordinal);
     private readonly Queue<string> _keysByAge = new();
     private long _sequence;
-    private string _hash = AuditEntry.Origin;
+    private string _hash = AuditLine.Origin;
     private long _end;
 
     /// <summary>
@@ -56,7 +56,7 @@ public sealed class AuditFile : IDisposable
         lock (_lock)
         {
             if (_keys.Contains(key)) return false;
-            var entry = new AuditEntry
+            var entry = new AuditLine
             {
                 Sequence = _sequence + 1, At = at, Key = key, Recipient = recipient, Content = content, Previous = _hash, Hash = "",
             }.Sealed();
@@ -73,7 +73,7 @@ public sealed class AuditFile : IDisposable
 
     /// <summary>The lines of a file in order.</summary>
     /// <exception cref="InvalidDataException">A line is damaged, named by its number.</exception>
-    public static IEnumerable<AuditEntry> ReadAll(string path)
+    public static IEnumerable<AuditLine> ReadAll(string path)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         foreach (var (entry, _) in Read(file, path)) yield return entry;
@@ -81,16 +81,16 @@ public sealed class AuditFile : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    private void Took(AuditEntry entry, long end)
+    private void Took(AuditLine entry, long end)
     {
         (_sequence, _hash, _end) = (entry.Sequence, entry.Hash, end);
         if (_keys.Add(entry.Key)) _keysByAge.Enqueue(entry.Key);
         while (_keysByAge.Count > _keysMax) _keys.Remove(_keysByAge.Dequeue());
     }
 
-    private static IEnumerable<(AuditEntry Entry, long End)> Read(FileStream file, string path)
+    private static IEnumerable<(AuditLine Entry, long End)> Read(FileStream file, string path)
     {
-        var (sequence, hash) = (0L, AuditEntry.Origin);
+        var (sequence, hash) = (0L, AuditLine.Origin);
         foreach (var (line, end) in Lines(file))
         {
             var entry = Parse(line, path, sequence + 1);
@@ -122,11 +122,11 @@ public sealed class AuditFile : IDisposable
         }
     }
 
-    private static AuditEntry Parse(byte[] line, string path, long number)
+    private static AuditLine Parse(byte[] line, string path, long number)
     {
         try
         {
-            return ContentJson.Read(line, ContentJson.Default.AuditEntry);
+            return ContentJson.Read(line, ContentJson.Default.AuditLine);
         }
         catch (FormatException malformed)
         {

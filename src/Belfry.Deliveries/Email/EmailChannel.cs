@@ -83,7 +83,9 @@ public sealed class EmailChannel : IDeliveryChannel
         try
         {
             // The client's asynchronous calls read the answer to the data synchronously, beyond the reach of any token: a silent server
-            // would hold the caller for ever. Its synchronous call has a timeout that breaks the connection, wherever it stands.
+            // would hold the caller for ever. Its synchronous call has a timeout that breaks the connection, wherever it stands. A
+            // thread is held for one send and its timeout at most; why that is borne: 2026-11-22-mail-by-the-platforms-client.md
+            // in docs/decisions.
             using var stop = cancel.UnsafeRegister(static state => ((SmtpClient)state!).SendAsyncCancel(), client);
             await Task.Run(() => client.Send(message), CancellationToken.None);
             return new SendOutcome.Sent(message.Headers["Message-ID"]);

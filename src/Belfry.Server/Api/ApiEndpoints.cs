@@ -24,7 +24,7 @@ internal static class ApiEndpoints
     public static void MapApi(this WebApplication app)
     {
         app.MapOpenApi("/openapi/{documentName}.json").RequireAuthorization(Policies.Observer);
-        var api = app.MapGroup(Root).AddEndpointFilter<ApiRateLimitFilter>().DisableAntiforgery();
+        var api = app.MapGroup(Root).AddEndpointFilter<ApiRateLimitFilter>().AddEndpointFilter<PathIdFilter>().DisableAntiforgery();
         api.MapIncidents();
         api.MapNotes();
         api.MapLogEntries();

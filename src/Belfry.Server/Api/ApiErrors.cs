@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Belfry.Alerting.Catalog;
-using Belfry.Log;
 
 namespace Belfry.Server.Api;
 
@@ -98,11 +97,6 @@ internal sealed class ApiErrorsFilter : IStartupFilter
             catch (BadHttpRequestException bad) when (!http.Response.HasStarted)
             {
                 http.Response.StatusCode = bad.StatusCode;
-            }
-            catch (LogUnavailableException) when (!http.Response.HasStarted)
-            {
-                http.Response.StatusCode = 503;
-                http.Response.Headers.RetryAfter = "1";
             }
 
             var response = http.Response;

@@ -6,8 +6,11 @@ namespace Belfry.Server.Api;
 /// <summary>What no route of the API takes: 405 with <c>Allow</c> where the path takes other methods, else 404.</summary>
 internal static class UnknownApi
 {
+    /// <summary>The one parameter of the API that is no id.</summary>
+    public const string Parameter = "path";
+
     public static void MapUnknown(this RouteGroupBuilder api) =>
-        api.Map("/{**path}", (HttpContext http, EndpointDataSource endpoints) =>
+        api.Map($"/{{**{Parameter}}}", (HttpContext http, EndpointDataSource endpoints) =>
         {
             var allowed = MethodsOf(http.Request.Path, endpoints);
             if (allowed.Count == 0) return new JsonNodeResult(404, ApiErrors.ShapeOfStatus(404));

@@ -14,12 +14,12 @@ internal static class AccessEndpoints
 
     public static void MapAccess(this IEndpointRouteBuilder routes)
     {
-        var api = routes.MapGroup(ApiEndpoints.Root).AddEndpointFilter<ApiRateLimitFilter>();
+        var api = routes.MapGroup(ApiEndpoints.Root).AddEndpointFilter<ApiRateLimitFilter>().AddEndpointFilter<PathIdFilter>();
         api.MapGet("/tokens", ListTokensAsync).RequireAuthorization(Policies.Responder);
         api.MapPost("/tokens", IssueTokenAsync).RequireAuthorization(Policies.Responder);
-        api.MapDelete("/tokens/{id:guid}", RevokeTokenAsync).RequireAuthorization(Policies.Responder);
+        api.MapDelete("/tokens/{id}", RevokeTokenAsync).RequireAuthorization(Policies.Responder);
         api.MapGet("/sessions", ListSessionsAsync).RequireAuthorization(Policies.Responder);
-        api.MapDelete("/sessions/{id:guid}", RevokeSessionAsync).RequireAuthorization(Policies.Responder);
+        api.MapDelete("/sessions/{id}", RevokeSessionAsync).RequireAuthorization(Policies.Responder);
         api.MapPost("/users/{id}/invitation", InviteAsync).RequireAuthorization(Policies.Administrator);
     }
 
@@ -50,13 +50,13 @@ internal static class AccessEndpoints
     }
 
     private static async Task<IResult> RevokeTokenAsync(
-        HttpContext context, Guid id, AccessStore access, TimeProvider time, CancellationToken cancel)
+        HttpContext context, string id, AccessStore access, TimeProvider time, CancellationToken cancel)
     {
         var caller = Caller.Of(context.User)!;
         var visible = await access.TokensOfAsync(caller.Role == UserRole.Administrator ? null : caller.UserId, cancel);
-        var revoked = visible.Any(token => token.Id == id)
-            && await access.RevokeTokenAsync(id, ActorOf(context, caller), time.GetUtcNow(), cancel);
-        return revoked ? Results.NoContent() : ApiErrors.Missing($"token {id:N}");
+        var revoked = Guid.TryParse(id, out var token) && visible.Any(one => one.Id == token)
+            && await access.RevokeTokenAsync(token, ActorOf(context, caller), time.GetUtcNow(), cancel);
+        return revoked ? Results.NoContent() : ApiErrors.Missing($"token {id}");
     }
 
     private static async Task<IResult> ListSessionsAsync(
@@ -67,11 +67,12 @@ internal static class AccessEndpoints
     }
 
     private static async Task<IResult> RevokeSessionAsync(
-        HttpContext context, Guid id, AccessStore access, TimeProvider time, CancellationToken cancel)
+        HttpContext context, string id, AccessStore access, TimeProvider time, CancellationToken cancel)
     {
         var caller = Caller.Of(context.User)!;
-        var revoked = await access.RevokeSessionAsync(caller.UserId, id, ActorOf(context, caller), time.GetUtcNow(), cancel);
-        return revoked ? Results.NoContent() : ApiErrors.Missing($"session {id:N}");
+        var revoked = Guid.TryParse(id, out var session)
+            && await access.RevokeSessionAsync(caller.UserId, session, ActorOf(context, caller), time.GetUtcNow(), cancel);
+        return revoked ? Results.NoContent() : ApiErrors.Missing($"session {id}");
     }
 
     private static async Task<IResult> InviteAsync(

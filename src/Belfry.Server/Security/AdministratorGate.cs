@@ -7,20 +7,24 @@ namespace Belfry.Server.Security;
 
 /// <summary>
 /// Until somebody can sign in as administrator, only this machine is answered: a fresh server on a network must not be anybody's for
-/// the taking.
+/// the taking. The sockets are bound to loopback by then (<see cref="Hosting.ListenAddresses"/>); this is the second line, for a proxy
+/// on this machine or a port handed through may make them reachable all the same.
 /// </summary>
 internal sealed class AdministratorGate(AccessStore access, CatalogReader catalog)
 {
-    private volatile bool _open;
+    private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>True once there is an administrator with a password; stays true.</summary>
-    public bool IsOpen => _open;
+    public bool IsOpen => _opened.Task.IsCompleted;
+
+    /// <summary>Completes when it opens.</summary>
+    public Task Opened => _opened.Task;
 
     public async ValueTask LookAsync(CancellationToken cancel)
     {
-        if (_open) return;
+        if (IsOpen) return;
         var canSignIn = await access.UsersWithPasswordAsync(cancel);
-        _open = catalog.Current.Users.Any(user => user.Role == UserRole.Administrator && canSignIn.Contains(user.Id));
+        if (catalog.Current.Users.Any(user => user.Role == UserRole.Administrator && canSignIn.Contains(user.Id))) _opened.TrySetResult();
     }
 }
 

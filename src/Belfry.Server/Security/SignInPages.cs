@@ -49,6 +49,15 @@ internal static class SignInPages
             <p><a class="button" href="/">Go to the incidents</a></p>
         """);
 
+    /// <summary>503 and 500. What a form asked for may have been done all the same.</summary>
+    public static IResult NotNow(int status, bool reading) => Page("Not now", status, $"""
+        <p role="alert">{(status == StatusCodes.Status503ServiceUnavailable
+            ? "Belfry cannot reach its log or its store at the moment. It is tried again all the time; so should you, in a few seconds."
+            : "Belfry failed at this. Its diagnostics say why.")}</p>
+            {(reading ? "" : "<p>What you asked for may or may not have been done: look before you ask again.</p>")}
+            <p><a class="button" href="/">Go to the incidents</a></p>
+        """);
+
     private static string For(User? invited) =>
         invited is null ? "You are the first: this makes you the administrator." : $"For {Text(invited.Name)}, {Text(invited.Email)}.";
 

@@ -9,44 +9,73 @@ namespace Belfry.Sqlite;
 /// </summary>
 public sealed class LogCleaner(SqliteLog log, LogCleanerOptions options, ILogger logger)
 {
+    private const int PauseMax = 32;
+
     /// <summary>
-    /// Cleans once every <see cref="LogCleanerOptions.Interval"/> until cancelled. A failed round is logged and the next one goes on.
+    /// Cleans once every <see cref="LogCleanerOptions.Interval"/> until cancelled, and ends for no other reason: a failed round is logged,
+    /// and the pause doubles with each in a row, up to 32 intervals.
     /// </summary>
     public async Task RunAsync(CancellationToken cancel)
     {
+        var failures = 0;
         while (!cancel.IsCancellationRequested)
         {
             try
             {
-                await Task.Delay(options.Interval, log.Time, cancel);
-                await RunOnceAsync(cancel);
+                await Task.Delay(PauseAfter(failures), log.Time, cancel);
+                var removed = await RunOnceAsync(cancel);
+                failures = 0;
+                logger.LogDebug("Clean-up of '{Path}' removed {Records} records.", log.File.Path, removed);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
                 return;
             }
-            catch (LogUnavailableException exception)
+            catch (Exception fault)
             {
-                logger.LogWarning(exception, "Clean-up of '{Path}' stopped half way and goes on in {Interval}.", log.File.Path,
-                    options.Interval);
+                failures++;
+                var level = fault is LogUnavailableException ? LogLevel.Warning : LogLevel.Error;
+                logger.Log(level, fault, "Clean-up of '{Path}' failed {Failures} times in a row and goes on in {Pause}.", log.File.Path,
+                    failures, PauseAfter(failures));
             }
         }
     }
 
     /// <summary>One round over all declared topics. Returns how many records were removed.</summary>
     /// <exception cref="LogUnavailableException">The file failed; what was removed stays removed, and the next round goes on.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Some partitions could not be cleaned, the first for the inner reason; all others were.
+    /// </exception>
     public async ValueTask<long> RunOnceAsync(CancellationToken cancel)
     {
         long removed = 0;
+        List<(LogPartition Partition, Exception Fault)> failed = [];
         foreach (var (topic, partition) in log.Partitions())
         {
-            var keepFromMs = (log.Time.GetUtcNow() - topic.Retention).ToUnixTimeMilliseconds();
-            removed += topic.CleanUp == CleanUp.Compact
-                ? await new LogCompaction(log, partition, keepFromMs, options.BatchRecords).RunAsync(cancel)
-                : await ExpireAsync(partition, keepFromMs, cancel);
+            try
+            {
+                removed += await CleanAsync(topic, partition, cancel);
+            }
+            catch (Exception fault) when (fault is not (LogUnavailableException or OperationCanceledException))
+            {
+                // A fault of this partition's rows must not fill the disk with all the others'.
+                failed.Add((partition, fault));
+            }
         }
 
+        if (failed is [var (first, reason), ..])
+            throw new InvalidOperationException($"{failed.Count} partitions could not be cleaned, {first.Source} the first.", reason);
         return removed;
+    }
+
+    private TimeSpan PauseAfter(int failures) => options.Interval * Math.Min(PauseMax, Math.Pow(2, failures));
+
+    private ValueTask<long> CleanAsync(TopicDeclaration topic, LogPartition partition, CancellationToken cancel)
+    {
+        var keepFromMs = (log.Time.GetUtcNow() - topic.Retention).ToUnixTimeMilliseconds();
+        return topic.CleanUp == CleanUp.Compact
+            ? new LogCompaction(log, partition, keepFromMs, options.BatchRecords).RunAsync(cancel)
+            : ExpireAsync(partition, keepFromMs, cancel);
     }
 
     private async ValueTask<long> ExpireAsync(LogPartition partition, long keepFromMs, CancellationToken cancel)

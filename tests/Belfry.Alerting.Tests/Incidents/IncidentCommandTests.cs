@@ -126,7 +126,7 @@ public sealed class IncidentCommandTests
         var incident = _desk.Trigger();
         _desk.Do(incident, CommandKind.Acknowledge, Ann);
         _desk.Do(incident, CommandKind.Resolve, Ann);
-        _desk.Last.Assignments.ShouldBeEmpty();
+        _desk.Ended.ShouldBeEmpty();
         _desk.Cancelled.ShouldBe(["unacknowledge", "auto_resolve"]);
     }
 

@@ -57,12 +57,27 @@ public sealed class IncidentCoreModelTests
         foreach (var step in steps)
         {
             Play(desk, step);
-            foreach (var assignment in desk.Last.Assignments)
-                if (assignment.Active) paged[assignment.UserId.Value] = assignment.Epoch;
-                else paged.Remove(assignment.UserId.Value);
+            foreach (var change in desk.Last.Assignments)
+                if (change.Assignment is { Active: true }) paged[change.UserId.Value] = change.Epoch;
+                else if (change.Assignment is not null) paged.Remove(change.UserId.Value);
+                else paged.ShouldNotContainKey(change.UserId.Value);
             var open = Open(desk);
             var expected = open is { Status: IncidentStatus.Triggered } ? open.Responders : [];
             paged.Select(pair => (pair.Key, pair.Value)).ShouldBe(expected.Select(r => (r.UserId.Value, r.Epoch)).Order());
+        }
+    });
+
+    [Fact]
+    public void What_planning_was_told_of_an_incident_it_is_told_to_forget_at_its_end() => ForAll((desk, steps) =>
+    {
+        var told = new HashSet<(IncidentId, UserId)>();
+        foreach (var step in steps)
+        {
+            Play(desk, step);
+            foreach (var change in desk.Last.Assignments)
+                if (change.Assignment is null) told.Remove((change.IncidentId, change.UserId)).ShouldBeTrue();
+                else told.Add((change.IncidentId, change.UserId));
+            told.Select(pair => pair.Item1).Distinct().ShouldBeSubsetOf(Open(desk) is { } open ? [open.Id] : []);
         }
     });
 

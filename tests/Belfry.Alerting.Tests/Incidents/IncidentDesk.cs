@@ -80,11 +80,14 @@ internal sealed class IncidentDesk
             Command(incident.Id, CommandKind.TimerFired) with { Timer = timer, Epoch = incident.Epoch, At = at, Channel = "timeout" });
     }
 
-    public IReadOnlyList<Assignment> Active => [.. Last.Assignments.Where(assignment => assignment.Active)];
-    public IReadOnlyList<Assignment> Ended => [.. Last.Assignments.Where(assignment => !assignment.Active)];
+    public IReadOnlyList<Assignment> Active => [.. Assignments.Where(assignment => assignment.Active)];
+    public IReadOnlyList<Assignment> Ended => [.. Assignments.Where(assignment => !assignment.Active)];
+    public IReadOnlyList<UserId> Forgotten => [.. Last.Assignments.Where(change => change.Assignment is null).Select(c => c.UserId)];
     public IReadOnlyList<string> Said => [.. Last.Entries.Select(entry => entry.Type)];
     public IReadOnlyList<string> Set => [.. Last.Timers.Where(timer => timer.Task is not null).Select(timer => timer.Id.UniqueKey)];
     public IReadOnlyList<string> Cancelled => [.. Last.Timers.Where(timer => timer.Task is null).Select(timer => timer.Id.UniqueKey)];
+
+    private IEnumerable<Assignment> Assignments => Last.Assignments.Select(change => change.Assignment).OfType<Assignment>();
 
     private void Turn(Action<IncidentTurn> work)
     {

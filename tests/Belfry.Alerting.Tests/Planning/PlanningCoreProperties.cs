@@ -7,7 +7,7 @@ using static Belfry.Alerting.Tests.Planning.PlanningScene;
 
 namespace Belfry.Alerting.Tests.Planning;
 
-/// <summary>Random orders of assigning, ending, editing rules and timers, with stale repeats of all of them.</summary>
+/// <summary>Random orders of assigning, ending, forgetting, editing rules and timers, with stale repeats of all of them.</summary>
 public sealed class PlanningCoreProperties
 {
     private static readonly Gen<List<int>> Choices = Gen.Choose(0, 9_999).ListOf();
@@ -20,7 +20,7 @@ public sealed class PlanningCoreProperties
             var whole = new PlanningCore();
             foreach (var input in inputs.Take(cut)) whole.Step(input, Start);
             var restored = new PlanningCore();
-            foreach (var input in inputs.Take(cut).OrderBy(input => input is PlanningInput.Assigned ? 0 : 1))
+            foreach (var input in inputs.Take(cut).OrderBy(input => IsOfAssignments(input) ? 0 : 1))
                 if (input is not PlanningInput.TimerFired)
                     restored.Step(input, Start);
             foreach (var input in inputs.Skip(cut))
@@ -63,6 +63,11 @@ public sealed class PlanningCoreProperties
                 var key = (a.UserId, a.IncidentId);
                 if (!model.TryGetValue(key, out var known) || a.Epoch >= known.Epoch) model[key] = (a.Epoch, a.Active);
             }
+            else if (input is PlanningInput.AssignmentForgotten { Epoch: { } epoch } end)
+            {
+                var key = (end.UserId, end.IncidentId);
+                if (!model.TryGetValue(key, out var known) || epoch >= known.Epoch) model[key] = (epoch, false);
+            }
 
             foreach (var notification in core.Step(input, Start).Notifications())
                 model[(notification.UserId, notification.IncidentId)].ShouldBe((notification.Epoch, true));
@@ -82,6 +87,9 @@ public sealed class PlanningCoreProperties
             if (input is PlanningInput.Assigned { Assignment: var a }
                 && (!newest.TryGetValue(a.IncidentId, out var known) || a.Epoch >= known.Epoch))
                 newest[a.IncidentId] = a;
+            if (input is PlanningInput.AssignmentForgotten { Epoch: { } end } forgotten
+                && newest.TryGetValue(forgotten.IncidentId, out var ended) && ended.Epoch <= end)
+                newest[forgotten.IncidentId] = ended with { Active = false, Epoch = end };
             foreach (var effect in core.Step(input, Start))
             {
                 if (effect is PlanningEffect.Notify { Notification: var n }) planned.Add((n.IncidentId, n.Epoch));
@@ -93,6 +101,8 @@ public sealed class PlanningCoreProperties
         foreach (var assignment in newest.Values.Where(a => a.Active && Reachable(rules, a.Urgency)))
             planned.ShouldContain((assignment.IncidentId, assignment.Epoch));
     });
+
+    private static bool IsOfAssignments(PlanningInput input) => input is PlanningInput.Assigned or PlanningInput.AssignmentForgotten;
 
     // Compared by the hundred thousand: the assertion is asked only for its words.
     private static void Same<T>(IEnumerable<T> actual, IEnumerable<T> expected)
@@ -114,7 +124,7 @@ public sealed class PlanningCoreProperties
     private static List<PlanningInput> InputsOf(IEnumerable<int> choices, bool stale)
     {
         List<PlanningInput> inputs = [];
-        var epoch = 0L;
+        var (epoch, forgotten) = (0L, 0L);
         foreach (var choice in choices)
         {
             var (kind, rest) = (choice % 8, choice / 8);
@@ -124,7 +134,9 @@ public sealed class PlanningCoreProperties
                 0 or 1 => new PlanningInput.Assigned(
                     Assignment(++epoch, incident: incident, urgency: rest % 3 == 0 ? Urgency.Low : Urgency.High)),
                 2 =>
-                    new PlanningInput.Assigned(Assignment(rest % 3 == 0 ? Math.Max(1, epoch) : ++epoch, active: false, incident: incident)),
+                    new PlanningInput.Assigned(
+                        Assignment(rest % 3 == 0 && epoch > forgotten ? epoch : ++epoch, active: false, incident: incident)),
+                3 when rest % 3 == 0 => new PlanningInput.AssignmentForgotten(Ada, incident, forgotten = epoch),
                 3 or 4 => new PlanningInput.RulesChanged(Ada, RulesOf(rest)),
                 7 when stale && inputs.Count > 0 => inputs[rest % inputs.Count],
                 _ => new PlanningInput.TimerFired(TimerFeedback(rest % 4, Math.Max(1, epoch - rest % 3), incident: incident)),
@@ -151,6 +163,7 @@ public sealed class PlanningCoreProperties
         Dictionary<string, PlanningInput> newest = [];
         foreach (var input in prefix)
             if (input is PlanningInput.Assigned { Assignment: var a }) newest[$"{a.UserId}/{a.IncidentId}"] = input;
+            else if (input is PlanningInput.AssignmentForgotten end) newest[$"{end.UserId}/{end.IncidentId}"] = input;
             else if (input is PlanningInput.RulesChanged changed) newest[$"{changed.UserId}"] = input;
         return newest.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value);
     }

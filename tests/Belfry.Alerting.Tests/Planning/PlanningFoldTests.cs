@@ -146,6 +146,28 @@ public sealed class PlanningFoldTests
     }
 
     [Fact]
+    public async Task A_tombstone_tells_up_to_which_epoch_an_assignment_is_over()
+    {
+        var fold = await LoadedAsync();
+        await PutAsync(
+            Rules(Contact([Mail], Rule(1, Mail))), PlanningWire.Tombstone(_topics, Ada, Fire, 3), Assigned(Assignment(epoch: 2)),
+            Assigned(Assignment(epoch: 4)));
+        await fold.FoldAsync(All(), default);
+        PlanningWire.DecodeNotification(_log.Of(_topics.Notifications.Name).ShouldHaveSingleItem().Value).Epoch.ShouldBe(4);
+    }
+
+    [Theory]
+    [InlineData("no slash", "1")]
+    [InlineData("a/b", "1")]
+    [InlineData("0190000000007000800000000000000a/01900000000070008000000000000001", "-1")]
+    [InlineData("0190000000007000800000000000000a/01900000000070008000000000000001", "many")]
+    public void A_tombstone_that_cannot_be_read_is_a_fault(string key, string epoch) =>
+        Should.Throw<FormatException>(() => PlanningWire.DecodeTombstone(new LogRecord
+        {
+            Source = _sources[0], Offset = 0, AppendedAt = Start, Key = key, Value = default, Headers = [new("epoch", epoch)],
+        }));
+
+    [Fact]
     public async Task A_due_rule_timer_becomes_feedback_to_the_users_owner()
     {
         var task = new PlanningScene();

@@ -53,6 +53,9 @@ internal sealed class PlanningScene(int endedMax = PlanningCore.EndedMaxDefault)
     public IReadOnlyList<PlanningEffect> End(long epoch, string by = "acknowledged", IncidentId? incident = null) =>
         Step(new PlanningInput.Assigned(Assignment(epoch, false, incident, endedBy: by)));
 
+    public IReadOnlyList<PlanningEffect> Forget(long epoch, IncidentId? incident = null) =>
+        Step(new PlanningInput.AssignmentForgotten(Ada, incident ?? Fire, epoch));
+
     public IReadOnlyList<PlanningEffect> Fired(int rule, long epoch = 1, int delay = 5) =>
         Step(new PlanningInput.TimerFired(TimerFeedback(rule, epoch, delay)));
 

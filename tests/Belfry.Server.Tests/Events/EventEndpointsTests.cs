@@ -25,6 +25,15 @@ public sealed class EventEndpointsTests(RunningServer server)
         body.GetProperty("dedup_key").GetString().ShouldBe("dé");
     }
 
+    [Fact]
+    public async Task What_was_accepted_is_shown_as_an_incident_each()
+    {
+        var keys = Enumerable.Range(0, 30).Select(i => $"shown {i}").ToList();
+        var answers = await Task.WhenAll(keys.Select(key => server.PostAsync("/v2/enqueue", server.Trigger($"\"dedup_key\":\"{key}\""))));
+        answers.ShouldAllBe(answer => answer.StatusCode == HttpStatusCode.Accepted);
+        await server.ShownAsync(keys);
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData("text/plain")]

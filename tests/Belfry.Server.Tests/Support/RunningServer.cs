@@ -17,6 +17,16 @@ namespace Belfry.Server.Tests.Support;
 /// </summary>
 public sealed class RunningServer : IAsyncLifetime
 {
+    private readonly TimeProvider _time;
+    private readonly string _urls;
+
+    public RunningServer()
+        : this(TimeProvider.System)
+    {
+    }
+
+    internal RunningServer(TimeProvider time, string urls = "http://127.0.0.1:0") => (_time, _urls) = (time, urls);
+
     private static readonly Actor By = new(null, "test");
     private readonly string _folder = Directory.CreateTempSubdirectory("belfry-server-test").FullName;
     private BelfryServer? _server;
@@ -32,8 +42,8 @@ public sealed class RunningServer : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        var options = new ServerOptions { DataDir = _folder, Urls = "http://127.0.0.1:0", Demo = true };
-        _server = await BelfryServer.OpenAsync(options, TimeProvider.System, default);
+        var options = new ServerOptions { DataDir = _folder, Urls = _urls, Demo = true };
+        _server = await BelfryServer.OpenAsync(options, _time, default);
         await _server.App.StartAsync();
         _secrets = Services.GetRequiredService<DemoSecrets>();
         _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
@@ -121,15 +131,23 @@ public sealed class RunningServer : IAsyncLifetime
         {
             ["routing_key"] = Key, ["event_action"] = "trigger", ["dedup_key"] = dedup, ["payload"] = payload, ["links"] = links,
         };
-        var changes = Shape.Changes;
         using var answer = await PostAsync("/v2/enqueue", body.ToJsonString());
         ((int)answer.StatusCode).ShouldBe(202, await answer.Content.ReadAsStringAsync());
+        return (await ShownAsync([dedup]))[0];
+    }
+
+    /// <summary>Waits until there is an incident of each dedup key, among the newest hundred, and returns them in this order.</summary>
+    public async Task<IReadOnlyList<JsonObject>> ShownAsync(IReadOnlyList<string> dedupKeys)
+    {
+        var changes = Shape.Changes;
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (true)
         {
             var seen = changes.Version;
             var list = (await GetAsync("/incidents?limit=100")).Body!["incidents"]!.AsArray();
-            if (list.FirstOrDefault(one => (string?)one!["incident_key"] == dedup) is JsonObject found) return found;
+            var byKey = list.ToLookup(one => (string?)one!["incident_key"]);
+            var found = dedupKeys.Select(key => byKey[key].FirstOrDefault()).OfType<JsonObject>().ToList();
+            if (found.Count == dedupKeys.Count) return found;
             await changes.WaitAsync(seen, TimeSpan.FromSeconds(20), TimeProvider.System, limit.Token);
         }
     }

@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace Belfry.Deliveries;
 
 /// <summary>One line of the audit file.</summary>
-public sealed record AuditEntry
+public sealed record AuditLine
 {
     /// <summary>From 1, without gaps.</summary>
     public required long Sequence { get; init; }
@@ -27,9 +27,9 @@ public sealed record AuditEntry
 
     internal static string Origin { get; } = new('0', 64);
 
-    internal AuditEntry Sealed() => this with { Hash = HashOf(this) };
+    internal AuditLine Sealed() => this with { Hash = HashOf(this) };
 
-    internal string ToLine() => JsonSerializer.Serialize(this, ContentJson.Default.AuditEntry);
+    internal string ToLine() => JsonSerializer.Serialize(this, ContentJson.Default.AuditLine);
 
     /// <summary>Null: a sound successor. Otherwise what is wrong.</summary>
     internal string? FaultAfter(long sequence, string hash)
@@ -39,6 +39,6 @@ public sealed record AuditEntry
         return Hash == HashOf(this) ? null : "its hash does not fit its content";
     }
 
-    private static string HashOf(AuditEntry entry) =>
+    private static string HashOf(AuditLine entry) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes((entry with { Hash = "" }).ToLine())));
 }
