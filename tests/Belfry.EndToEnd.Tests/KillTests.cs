@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Belfry.EndToEnd.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Xunit.Abstractions;
@@ -12,7 +14,7 @@ public class KillTests(ITestOutputHelper output)
     private const int AliveMsMax = 900;
     private const int StartMsMax = 1_500;
     private static readonly int Kills = int.Parse(
-        Environment.GetEnvironmentVariable("BELFRY_KILLS") ?? "12", CultureInfo.InvariantCulture);
+        Environment.GetEnvironmentVariable("BELFRY_KILLS") ?? "8", CultureInfo.InvariantCulture);
 
     [SkippableFact]
     public async Task Killed_at_random_moments_under_load_it_loses_nothing_and_repeats_only_what_was_in_flight()
@@ -47,9 +49,10 @@ public class KillTests(ITestOutputHelper output)
             + $"of {load.Sent.Count} sent, {titles.Count} incidents, {copies.Count} notifications, {hits.Values.Sum()} sends in flight at "
             + $"the kills, {extras} mails sent again, at most {copies.Values.Max()} of one");
         extras.ShouldBeLessThanOrEqualTo(hits.Values.Sum(), "C2: all extras together <= sends in flight at the kills");
+        var hitsByName = hits.ToDictionary(hit => NameOf(hit.Key), hit => hit.Value);
         foreach (var (id, count) in copies)
             count.ShouldBeLessThanOrEqualTo(
-                1 + hits.Where(hit => id.Contains(hit.Key, StringComparison.Ordinal)).Sum(hit => hit.Value),
+                1 + hitsByName.GetValueOrDefault(id.Trim('<').Split('@')[0]),
                 $"C2: {id} was sent more often than once and once for each kill during a send of it");
         load.Accepted.Count.ShouldBeGreaterThan(Kills, "the load must have been real");
 
@@ -80,6 +83,9 @@ public class KillTests(ITestOutputHelper output)
         Directory.Delete(copy, recursive: true);
         return keys;
     }
+
+    // How a mail's Message-ID follows from the key of its delivery.
+    private static string NameOf(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)).AsSpan(0, 20));
 
     private static IReadOnlyList<string> Query(string file, string sql)
     {

@@ -29,7 +29,8 @@ public class StopTests
         await load.StopAsync();
         var titles = await Outcome.IncidentsOfAllAsync(second, load);
         await Outcome.MailsOfAllAsync(second, smtp, titles);
-        smtp.Mails().GroupBy(mail => mail.MessageId).ShouldAllBe(copies => copies.Count() == 1, "a stop is no fault: nothing is sent twice");
+        smtp.Mails().GroupBy(mail => mail.MessageId).ShouldAllBe(
+            copies => copies.Count() == 1, "a stop is no fault: nothing is sent twice");
     }
 
     [SkippableFact]

@@ -19,7 +19,8 @@ internal sealed class Alertmanager : IAsyncDisposable
         var port = ChildProgram.FreePort();
         var config = Path.Combine(folder, "alertmanager.yml");
         await File.WriteAllTextAsync(config, $$$"""
-            route: {receiver: pd, group_by: [alertname, instance], group_wait: 1s, group_interval: 5s, repeat_interval: 1h}
+            # The interval is also how long one notification may take, retries included.
+            route: {receiver: pd, group_by: [alertname, instance], group_wait: 1s, group_interval: 15s, repeat_interval: 1h}
             receivers:
             - name: pd
               pagerduty_configs:

@@ -37,7 +37,8 @@ internal sealed class EventLoad : IAsyncDisposable
         return load;
     }
 
-    public Task AcceptedAsync(int count) => Eventually.TrueAsync($"{count} accepted events", () => Task.FromResult(_accepted.Count >= count));
+    public Task AcceptedAsync(int count) =>
+        Eventually.TrueAsync($"{count} accepted events", () => Task.FromResult(_accepted.Count >= count));
 
     public async Task StopAsync()
     {

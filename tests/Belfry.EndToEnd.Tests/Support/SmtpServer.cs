@@ -19,6 +19,8 @@ internal sealed class SmtpServer : IAsyncDisposable
 
     public static async Task<SmtpServer> StartAsync(string folder)
     {
+        // It makes the Maildir, but only where nothing is yet.
+        folder = Path.Combine(folder, "maildir");
         var port = ChildProgram.FreePort();
         var child = new ChildProgram(Part.Python("aiosmtpd", "python3-aiosmtpd"),
             ["-m", "aiosmtpd", "-n", "-c", "aiosmtpd.handlers.Mailbox", "-l", $"127.0.0.1:{port}", folder]);
