@@ -30,8 +30,9 @@ internal sealed class BelfryServer(WebApplication app, EmbeddedShape shape) : IA
 
     public static async Task<BelfryServer> OpenAsync(ServerOptions options, TimeProvider time, CancellationToken cancel)
     {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Logging.AddBelfryConsole();
+        builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.LimitRequests();
         var listen = ListenAddresses.AddTo(builder.Configuration, options.Urls);
         var shape = await EmbeddedShape.OpenAsync(options, time, HostLogging.Factory(builder.Configuration), cancel);

@@ -104,7 +104,7 @@ public partial class BrowserTests : IAsyncLifetime
             await CheckPhoneAsync(page, "phone-" + name);
         }
 
-        var mail = await Eventually.GetAsync("the mail", TimeSpan.FromSeconds(60), () => Task.FromResult(Mails().FirstOrDefault()));
+        var mail = await Eventually.GetAsync("the mail", () => Task.FromResult(Mails().FirstOrDefault()));
         var stranger = await _browser!.OpenAsync(360, 740);
         await stranger.GotoAsync(mail.AcknowledgeLink.ToString());
         await CheckPhoneAsync(stranger, "phone-acknowledge");

@@ -17,9 +17,9 @@ public class StoryTests
             folder.Sub("data"), ChildProgram.FreePort(), "--demo", "--smtp", $"127.0.0.1:{smtp.Port}");
         await using var alertmanager = await Alertmanager.StartAsync(folder.Sub("alertmanager"), belfry.Url, belfry.IntegrationKey);
 
-        await alertmanager.FireAsync("DiskFull", "db-1", TimeSpan.FromSeconds(25));
+        await alertmanager.FireAsync("DiskFull", "db-1");
         var mail = await smtp.WaitForAsync(
-            "the page", TimeSpan.FromSeconds(30), mail => mail.Subject.Contains("DiskFull on db-1", StringComparison.Ordinal));
+            "the page", mail => mail.Subject.Contains("DiskFull on db-1", StringComparison.Ordinal));
 
         var link = mail.AcknowledgeLink;
         var page = await belfry.Http.GetAsync(link);
@@ -27,13 +27,14 @@ public class StoryTests
         (await OnlyIncidentAsync(belfry))["status"]!.GetValue<string>().ShouldBe("triggered", "looking at the link changes nothing");
 
         (await PressAsync(belfry, link, page)).StatusCode.ShouldBe(HttpStatusCode.OK);
-        await Eventually.TrueAsync("acknowledged", TimeSpan.FromSeconds(10),
+        await Eventually.TrueAsync("acknowledged",
             async () => (await OnlyIncidentAsync(belfry))["status"]!.GetValue<string>() == "acknowledged");
 
-        await Eventually.TrueAsync("resolved by the source", TimeSpan.FromSeconds(60),
+        await alertmanager.ResolveAsync("DiskFull", "db-1");
+        await Eventually.TrueAsync("resolved by the source",
             async () => (await OnlyIncidentAsync(belfry))["status"]!.GetValue<string>() == "resolved");
         var incident = await OnlyIncidentAsync(belfry);
-        var story = await Eventually.GetAsync("the whole timeline", TimeSpan.FromSeconds(10), async () =>
+        var story = await Eventually.GetAsync("the whole timeline", async () =>
         {
             var entries = (await belfry.GetAsync($"/api/incidents/{incident["id"]}/log_entries?limit=100"))["log_entries"]!.AsArray();
             var types = entries.Select(entry => entry!["type"]!.GetValue<string>()).ToList();
@@ -46,25 +47,6 @@ public class StoryTests
             ["trigger_log_entry", "assign_log_entry", "notify_log_entry", "acknowledge_log_entry", "resolve_log_entry"]);
         smtp.Mails().Count(found => found.MessageId == mail.MessageId).ShouldBe(1);
         smtp.Mails().Count(found => found.Subject.Contains("DiskFull", StringComparison.Ordinal)).ShouldBe(1);
-    }
-
-    [SkippableFact]
-    public async Task It_stops_within_ten_seconds_and_goes_on_where_it_was()
-    {
-        using var folder = new TempFolder();
-        var (data, port) = (folder.Sub("data"), ChildProgram.FreePort());
-        await using (var first = await BelfryProgram.StartAsync(data, port, "--demo"))
-        {
-            (await first.SendEventAsync("trigger", "k1")).StatusCode.ShouldBe(HttpStatusCode.Accepted);
-            await Eventually.TrueAsync("the incident", TimeSpan.FromSeconds(10), async () => (await first.IncidentsAsync()).Count == 1);
-            (await first.Process.TerminateAsync(TimeSpan.FromSeconds(20))).ShouldBeLessThan(TimeSpan.FromSeconds(10));
-            first.Process.ExitCode.ShouldBe(0, first.Process.Output);
-        }
-
-        await using var second = await BelfryProgram.StartAsync(data, port, "--demo");
-        (await second.SendEventAsync("resolve", "k1")).StatusCode.ShouldBe(HttpStatusCode.Accepted);
-        await Eventually.TrueAsync("resolved", TimeSpan.FromSeconds(10),
-            async () => (await second.IncidentsAsync()).Single()["status"]!.GetValue<string>() == "resolved");
     }
 
     private static async Task<JsonNode> OnlyIncidentAsync(BelfryProgram belfry) => (await belfry.IncidentsAsync()).ShouldHaveSingleItem();

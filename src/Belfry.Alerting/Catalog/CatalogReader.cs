@@ -41,7 +41,9 @@ public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog lo
         }
     }
 
-    /// <summary>Looks for changes every <see cref="CheckEvery"/> and publishes contact rules, until cancelled. Faults of store and log are retried.</summary>
+    /// <summary>
+    /// Looks for changes every <see cref="CheckEvery"/> and publishes contact rules, until cancelled. Faults of store and log are retried.
+    /// </summary>
     public Task RunAsync(CancellationToken cancel) => Task.WhenAll(_relay.RunAsync(cancel), FollowAsync(cancel));
 
     internal async ValueTask RefreshAfterWriteAsync(CancellationToken cancel)

@@ -84,10 +84,12 @@ internal static class SignInPages
           <meta charset="utf-8">
           <meta name="viewport" content="width=device-width, initial-scale=1">
           <title>{Text(title)} · Belfry</title>
+          <link rel="icon" href="/belfry.svg" type="image/svg+xml">
           <link rel="stylesheet" href="/belfry.css">
         </head>
         <body class="plain">
           <main>
+            <p class="brand"><img src="/belfry.svg" alt="" width="28" height="28">Belfry</p>
             <h1>{Text(title)}</h1>
             {content}
           </main>

@@ -177,12 +177,13 @@ public sealed class SimulatedLog : IPartitionedLog
         WakeMembers(group);
     }
 
-    /// <summary>The coordinator's own clock: members past their session or their time to revoke are expelled without anybody asking.</summary>
-    internal void CheckLater(SimulatedGroup group, TimeSpan after) => _world?.After(after + TimeSpan.FromMilliseconds(1), "session check", () =>
-    {
-        ExpelSilent(group, null);
-        WakeMembers(group);
-    });
+    /// <summary>The coordinator's own clock: members past their session, or past their time to revoke, go without anybody asking.</summary>
+    internal void CheckLater(SimulatedGroup group, TimeSpan after) =>
+        _world?.After(after + TimeSpan.FromMilliseconds(1), "session check", () =>
+        {
+            ExpelSilent(group, null);
+            WakeMembers(group);
+        });
 
     /// <summary>Expels members past their session or their time to revoke.</summary>
     internal void ExpelSilent(SimulatedGroup group, SimulatedConsumer? asking)

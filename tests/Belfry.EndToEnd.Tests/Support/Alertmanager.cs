@@ -19,17 +19,21 @@ internal sealed class Alertmanager : IAsyncDisposable
         var port = ChildProgram.FreePort();
         var config = Path.Combine(folder, "alertmanager.yml");
         await File.WriteAllTextAsync(config, $$$"""
-            route: {receiver: pd, group_by: [alertname, instance], group_wait: 1s, group_interval: 5s, repeat_interval: 1h}
+            # The interval is also how long one notification may take, retries included.
+            route: {receiver: pd, group_by: [alertname, instance], group_wait: 1s, group_interval: 15s, repeat_interval: 1h}
             receivers:
             - name: pd
               pagerduty_configs:
-              - {url: '{{{belfry}}}v2/enqueue', routing_key: {{{routingKey}}}, severity: '{{ .CommonLabels.severity }}', description: '{{ .CommonLabels.alertname }} on {{ .CommonLabels.instance }}'}
+              - url: '{{{belfry}}}v2/enqueue'
+                routing_key: {{{routingKey}}}
+                severity: '{{ .CommonLabels.severity }}'
+                description: '{{ .CommonLabels.alertname }} on {{ .CommonLabels.instance }}'
             """);
         var child = new ChildProgram(Part.Alertmanager(),
             [$"--config.file={config}", "--cluster.listen-address=", $"--web.listen-address=127.0.0.1:{port}", $"--storage.path={folder}"]);
         var alertmanager = new Alertmanager(child, $"http://127.0.0.1:{port}");
         using var http = new HttpClient();
-        await Eventually.TrueAsync("Alertmanager", TimeSpan.FromSeconds(30), async () =>
+        await Eventually.TrueAsync("Alertmanager", async () =>
         {
             try
             {
@@ -43,13 +47,18 @@ internal sealed class Alertmanager : IAsyncDisposable
         return alertmanager;
     }
 
-    /// <summary>Fires an alert that resolves by itself after <paramref name="length"/>.</summary>
-    public async Task FireAsync(string name, string instance, TimeSpan length)
+    /// <summary>Fires an alert that lasts.</summary>
+    public Task FireAsync(string name, string instance) => AddAsync(name, instance);
+
+    /// <summary>Ends an alert that was fired, as its source does: the same labels, with an end.</summary>
+    public Task ResolveAsync(string name, string instance) =>
+        AddAsync(name, instance, $"--end={DateTimeOffset.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)}");
+
+    private async Task AddAsync(string name, string instance, params string[] more)
     {
-        var end = DateTimeOffset.UtcNow.Add(length).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         await using var amtool = new ChildProgram(Part.Amtool(),
-            [$"--alertmanager.url={_url}", "alert", "add", $"alertname={name}", $"instance={instance}", "severity=critical", $"--end={end}"]);
-        await Eventually.TrueAsync("amtool", TimeSpan.FromSeconds(20), () => Task.FromResult(amtool.HasExited), () => amtool.Output);
+            [$"--alertmanager.url={_url}", "alert", "add", $"alertname={name}", $"instance={instance}", "severity=critical", .. more]);
+        await Eventually.TrueAsync("amtool", () => Task.FromResult(amtool.HasExited), () => amtool.Output);
         amtool.ExitCode.ShouldBe(0, amtool.Output);
     }
 

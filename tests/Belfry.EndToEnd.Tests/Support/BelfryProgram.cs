@@ -40,15 +40,18 @@ internal sealed class BelfryProgram : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts it and does not wait for anything.</summary>
+    public static ChildProgram Launch(string dataFolder, int port, params string[] more) =>
+        new("dotnet", [Dll, "--data", dataFolder, "--urls", $"http://127.0.0.1:{port}", .. more]);
+
     /// <summary>Starts it and waits until it serves.</summary>
     public static async Task<BelfryProgram> StartAsync(string dataFolder, int port, params string[] more)
     {
         var readyFile = Path.Combine(Path.GetTempPath(), $"belfry-ready-{port}-{Guid.NewGuid():N}.json");
-        var child = new ChildProgram(
-            "dotnet", [Dll, "--data", dataFolder, "--urls", $"http://127.0.0.1:{port}", "--ready-file", readyFile, .. more]);
+        var child = Launch(dataFolder, port, ["--ready-file", readyFile, .. more]);
         try
         {
-            var ready = await Eventually.GetAsync("the ready file", TimeSpan.FromSeconds(60), async () =>
+            var ready = await Eventually.GetAsync("the ready file", async () =>
                 child.HasExited ? throw new InvalidOperationException($"It ended with {child.ExitCode}: {child.Output}")
                 : File.Exists(readyFile) ? await File.ReadAllTextAsync(readyFile) : null, () => child.Output);
             using var document = JsonDocument.Parse(ready);

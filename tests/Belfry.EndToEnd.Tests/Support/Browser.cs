@@ -7,7 +7,7 @@ namespace Belfry.EndToEnd.Tests.Support;
 /// </summary>
 internal sealed class Browser : IAsyncDisposable
 {
-    private const float PatienceMs = 30_000;
+    private const float PatienceMs = 120_000;
     private readonly IPlaywright _playwright;
     private readonly IBrowser _browser;
 

@@ -10,6 +10,7 @@ namespace Belfry.EndToEnd.Tests.Support;
 internal sealed partial class ChildProgram : IAsyncDisposable
 {
     private readonly Process _process;
+    private static readonly TimeSpan StopMax = TimeSpan.FromMinutes(1);
     private readonly StringBuilder _output = new();
 
     public ChildProgram(string file, IEnumerable<string> arguments)
@@ -40,12 +41,12 @@ internal sealed partial class ChildProgram : IAsyncDisposable
         await _process.WaitForExitAsync();
     }
 
-    /// <summary>SIGTERM, then at most <paramref name="patience"/>.</summary>
-    public async Task<TimeSpan> TerminateAsync(TimeSpan patience)
+    /// <summary>SIGTERM; how long it then took to end.</summary>
+    public async Task<TimeSpan> TerminateAsync()
     {
         var started = Stopwatch.GetTimestamp();
         if (!_process.HasExited) SendSignal(_process.Id, 15).ShouldBe(0);
-        await _process.WaitForExitAsync().WaitAsync(patience);
+        await _process.WaitForExitAsync().WaitAsync(StopMax);
         return Stopwatch.GetElapsedTime(started);
     }
 

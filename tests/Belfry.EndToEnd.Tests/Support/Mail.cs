@@ -26,8 +26,9 @@ internal sealed partial record Mail(IReadOnlyDictionary<string, string> Headers,
         var type = headers.GetValueOrDefault("content-type", "text/plain");
         if (Boundary().Match(type) is { Success: true } boundary)
         {
-            foreach (var part in body.Split("--" + boundary.Groups[1].Value)[1..].Where(part => !part.StartsWith("--", StringComparison.Ordinal)))
+            foreach (var part in body.Split("--" + boundary.Groups[1].Value)[1..])
             {
+                if (part.StartsWith("--", StringComparison.Ordinal)) break;
                 var (partHeaders, partBody) = Split(part.TrimStart('\n'));
                 Collect(partHeaders, partBody, text);
             }

@@ -19,10 +19,12 @@ internal sealed class SmtpServer : IAsyncDisposable
 
     public static async Task<SmtpServer> StartAsync(string folder)
     {
+        // It makes the Maildir, but only where nothing is yet.
+        folder = Path.Combine(folder, "maildir");
         var port = ChildProgram.FreePort();
         var child = new ChildProgram(Part.Python("aiosmtpd", "python3-aiosmtpd"),
             ["-m", "aiosmtpd", "-n", "-c", "aiosmtpd.handlers.Mailbox", "-l", $"127.0.0.1:{port}", folder]);
-        await Eventually.TrueAsync("the SMTP server", TimeSpan.FromSeconds(30), async () =>
+        await Eventually.TrueAsync("the SMTP server", async () =>
         {
             try
             {
@@ -41,8 +43,8 @@ internal sealed class SmtpServer : IAsyncDisposable
     public IReadOnlyList<Mail> Mails() => Directory.Exists(Path.Combine(_folder, "new"))
         ? [.. Directory.GetFiles(Path.Combine(_folder, "new")).Select(path => Mail.Parse(File.ReadAllText(path)))] : [];
 
-    public Task<Mail> WaitForAsync(string what, TimeSpan patience, Func<Mail, bool> wanted) =>
-        Eventually.GetAsync($"a mail: {what}", patience, () => Task.FromResult(Mails().FirstOrDefault(wanted)),
+    public Task<Mail> WaitForAsync(string what, Func<Mail, bool> wanted) =>
+        Eventually.GetAsync($"a mail: {what}", () => Task.FromResult(Mails().FirstOrDefault(wanted)),
             () => string.Join("; ", Mails().Select(mail => $"{mail.To}: {mail.Subject}")));
 
     public ValueTask DisposeAsync() => _child.DisposeAsync();
