@@ -60,18 +60,28 @@ public sealed class DeliveryWorker(
     /// <summary>The lanes, started only once the partition's epoch in the delivery store is ours.</summary>
     private sealed class DeliveryOwner(PartitionDeliveries deliveries, LaneOwner lanes) : IPartitionOwner
     {
+        private Task _takeOver = Task.CompletedTask;
+        private volatile bool _stopping;
+
         public int Held => lanes.Held;
 
         public async Task RunAsync(CancellationToken cancel)
         {
-            await deliveries.TakeOverAsync(cancel);
-            await lanes.RunAsync(cancel);
+            _takeOver = deliveries.TakeOverAsync(cancel).AsTask();
+            await _takeOver;
+            if (!_stopping) await lanes.RunAsync(cancel);
         }
 
         public void Offer(IReadOnlyList<LogRecord> records) => lanes.Offer(records);
 
         public long? LowWaterMark(TopicPartition source) => lanes.LowWaterMark(source);
 
-        public ValueTask StopAsync(CancellationToken cancel) => lanes.StopAsync(cancel);
+        // A take-over still under way would land after the next owner's, and fence that one out.
+        public async ValueTask StopAsync(CancellationToken cancel)
+        {
+            _stopping = true;
+            await _takeOver.OrCancelledAsync(cancel);
+            await lanes.StopAsync(cancel);
+        }
     }
 }

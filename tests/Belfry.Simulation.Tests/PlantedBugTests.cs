@@ -18,7 +18,6 @@ public class PlantedBugTests(ITestOutputHelper output)
         var bug = PlantedBugs.All.Single(bug => bug.Name == name);
         var context = new MutantContext(bug, MutantCompiler.Compile(bug));
         var found = context.Call(typeof(SimulationTests).FullName!, nameof(SimulationTests.FirstViolation), 1, SeedsMax) as string;
-        context.Unload();
         found.ShouldNotBeNull($"no violation in {SeedsMax} seeds");
         found.ShouldStartWith("seed ", customMessage: "the worlds could not be run");
         output.WriteLine(found);

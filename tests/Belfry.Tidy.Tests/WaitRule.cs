@@ -18,7 +18,8 @@ internal static class WaitRule
         "tests/Belfry.Tidy.Tests/PlantedCalls.cs",
     ];
 
-    private static readonly string[] Places = ["src/P.cs", "tests/P.cs", "tests/Belfry.Tidy.Tests/P.cs", "tests/Belfry.EndToEnd.Tests/P.cs"];
+    private static readonly string[] Places =
+        ["src/P.cs", "tests/P.cs", "tests/Belfry.Tidy.Tests/P.cs", "tests/Belfry.EndToEnd.Tests/P.cs"];
 
     private static readonly string[] Broken =
     [

@@ -3,18 +3,20 @@ using System.Runtime.Loader;
 
 namespace Belfry.Simulation.Tests.Mutants;
 
-/// <summary>Loads everything of Belfry's anew, one library of it mutated, beside the sound one.</summary>
-internal sealed class MutantContext(Mutant mutant, byte[] image) : AssemblyLoadContext(mutant.Name, isCollectible: true)
+/// <summary>
+/// Loads a mutated library and anew what stands on it, beside the sound ones; what it stands on is shared. Never unloaded: code of a
+/// context that can be unloaded is compiled on the spot, images made ahead of time are of no use to it.
+/// </summary>
+internal sealed class MutantContext(Mutant mutant, byte[] image) : AssemblyLoadContext(mutant.Name)
 {
     /// <summary>Calls a static method of this test assembly inside the context.</summary>
     public object? Call(string type, string method, params object[] arguments)
     {
+        const BindingFlags Any = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
         var tests = LoadFromAssemblyPath(typeof(MutantContext).Assembly.Location);
         try
         {
-            const BindingFlags Any = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
-            return tests.GetType(type, throwOnError: true)!.GetMethod(method, Any)!
-                .Invoke(null, arguments);
+            return tests.GetType(type, throwOnError: true)!.GetMethod(method, Any)!.Invoke(null, arguments);
         }
         catch (TargetInvocationException fault) when (fault.InnerException is { } inner)
         {
@@ -24,9 +26,12 @@ internal sealed class MutantContext(Mutant mutant, byte[] image) : AssemblyLoadC
 
     protected override Assembly? Load(AssemblyName name)
     {
-        if (name.Name is null || !name.Name.StartsWith("Belfry.", StringComparison.Ordinal)) return null;
+        if (name.Name is null || !StandsOn(name.Name, mutant.Project)) return null;
         if (name.Name == mutant.Project) return LoadFromStream(new MemoryStream(image));
-        var path = Path.Combine(AppContext.BaseDirectory, name.Name + ".dll");
-        return File.Exists(path) ? LoadFromAssemblyPath(path) : null;
+        return LoadFromAssemblyPath(Path.Combine(AppContext.BaseDirectory, name.Name + ".dll"));
     }
+
+    private static bool StandsOn(string assembly, string library) =>
+        assembly.StartsWith("Belfry.", StringComparison.Ordinal) && (assembly == library || Assembly.Load(assembly)
+            .GetReferencedAssemblies().Any(reference => StandsOn(reference.Name!, library)));
 }

@@ -108,6 +108,7 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
     public void Received(string channel, Delivery delivery)
     {
         var key = delivery.IdempotencyKey;
+        world.Note($"{key} arrived");
         (Receipts.TryGetValue(key, out var receipts) ? receipts : Receipts[key] = []).Add(world.Now);
         if (channel == "email") OnMail?.Invoke(delivery);
     }
@@ -184,6 +185,7 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
         }
         else
         {
+            world.Note($"notification {Text(value, "id")}");
             Notifications.TryAdd(
                 Text(value, "id"), (Text(value, "user_id"), Text(value, "channel"), Text(value, "incident_id"), world.Now));
         }
