@@ -15,7 +15,7 @@ public class KillTests(ITestOutputHelper output)
     private const int AliveMsMax = 300;
     private const int StartMsMax = 1_500;
     private static readonly int Kills = int.Parse(
-        Environment.GetEnvironmentVariable("BELFRY_KILLS") ?? "8", CultureInfo.InvariantCulture);
+        Environment.GetEnvironmentVariable("BELFRY_KILLS") ?? "4", CultureInfo.InvariantCulture);
 
     [SkippableFact]
     public async Task Killed_at_random_moments_under_load_it_loses_nothing_and_repeats_only_what_was_in_flight()
@@ -23,7 +23,7 @@ public class KillTests(ITestOutputHelper output)
         var (seed, startedAt) = (Environment.TickCount, Stopwatch.GetTimestamp());
         var random = new Random(seed);
         using var folder = new TempFolder();
-        await using var smtp = await SmtpServer.StartAsync(folder.Sub("mail"));
+        await using var smtp = await SmtpServer.StartAsync(folder.Sub("mail"), slow: true);
         var (data, port) = (folder.Sub("data"), ChildProgram.FreePort());
         string[] arguments = ["--demo", "--smtp", $"127.0.0.1:{smtp.Port}"];
         string integrationKey;
@@ -56,6 +56,7 @@ public class KillTests(ITestOutputHelper output)
                 1 + hitsByName.GetValueOrDefault(id.Trim('<').Split('@')[0]),
                 $"C2: {id} was sent more often than once and once for each kill during a send of it");
         load.Accepted.Count.ShouldBeGreaterThan(Kills, "the load must have been real");
+        if (Kills >= 20) hits.Count.ShouldBeGreaterThan(0, "some of so many kills must have met a send");
 
         await last.Process.TerminateAsync();
         last.Process.ExitCode.ShouldBe(0, last.Process.Output);

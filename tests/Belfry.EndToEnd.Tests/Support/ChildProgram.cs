@@ -13,9 +13,10 @@ internal sealed partial class ChildProgram : IAsyncDisposable
     private static readonly TimeSpan StopMax = TimeSpan.FromMinutes(1);
     private readonly StringBuilder _output = new();
 
-    public ChildProgram(string file, IEnumerable<string> arguments)
+    public ChildProgram(string file, IEnumerable<string> arguments, params (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo(file) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         _process = new Process { StartInfo = start, EnableRaisingEvents = true };
         _process.OutputDataReceived += (_, line) => Note(line.Data);

@@ -17,13 +17,17 @@ internal sealed class SmtpServer : IAsyncDisposable
 
     public int Port { get; }
 
-    public static async Task<SmtpServer> StartAsync(string folder)
+    /// <param name="folder">Where the Maildir goes.</param>
+    /// <param name="slow">It keeps a mail 200 ms before it says so: who dies meanwhile does not know.</param>
+    public static async Task<SmtpServer> StartAsync(string folder, bool slow = false)
     {
         // It makes the Maildir, but only where nothing is yet.
         folder = Path.Combine(folder, "maildir");
         var port = ChildProgram.FreePort();
+        var handler = slow ? "slow_mailbox.SlowMailbox" : "aiosmtpd.handlers.Mailbox";
         var child = new ChildProgram(Part.Python("aiosmtpd", "python3-aiosmtpd"),
-            ["-m", "aiosmtpd", "-n", "-c", "aiosmtpd.handlers.Mailbox", "-l", $"127.0.0.1:{port}", folder]);
+            ["-m", "aiosmtpd", "-n", "-c", handler, "-l", $"127.0.0.1:{port}", folder],
+            ("PYTHONPATH", Path.Combine(AppContext.BaseDirectory, "Support")));
         await Eventually.TrueAsync("the SMTP server", async () =>
         {
             try

@@ -111,6 +111,10 @@ internal sealed class AlertingWorld
         for (var i = 0; i < providers; i++) Sometime("bad providers", BadProviders);
         for (var i = 0; i < cuts; i++) Sometime("cut off", CutOff);
         World.After(FaultsEnd, "heal", Heal);
+
+        // So that a kill meets sends under way.
+        if (Weather == Weather.Kills)
+            foreach (var provider in Providers) provider.Mood = ProviderMood.Leisurely;
         if (Weather == Weather.Calm && World.Seed % 12 == 0) Providers[0].Stuck = State.Users[2].Email;
     }
 

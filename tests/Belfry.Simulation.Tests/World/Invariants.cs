@@ -103,7 +103,8 @@ internal static class Invariants
         foreach (var incident in stored.Select(entry => entry.Split('/')).GroupBy(parts => parts[0], parts => parts[1]))
             if (!incident.SequenceEqual(Enumerable.Range(1, incident.Count()).Select(n => n.ToString(CultureInfo.InvariantCulture))))
                 yield return $"D1: the sequence of {incident.Key} has gaps";
-        foreach (var reason in Ask(world, "select reason from timeline_rejected")) yield return $"D1: a sound entry was put aside: {reason}";
+        foreach (var reason in Ask(world, "select reason from timeline_rejected"))
+            yield return $"D1: a sound entry was put aside: {reason}";
         foreach (var position in Positions(world)) yield return position;
     }
 

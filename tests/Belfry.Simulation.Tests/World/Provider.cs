@@ -7,6 +7,7 @@ namespace Belfry.Simulation.Tests.World;
 internal sealed record ProviderMood(double Busy, double SilentAfterAccepting, double Refuse, double Slow)
 {
     public static ProviderMood Good { get; } = new(0, 0, 0, 0);
+    public static ProviderMood Leisurely { get; } = new(0, 0, 0, 0.3);
     public static ProviderMood Bad { get; } = new(0.15, 0.05, 0.02, 0.1);
 }
 
