@@ -12,7 +12,10 @@ internal static class PlantedBugs
         new("A trigger after the resolve goes to the resolved incident", "Belfry.Alerting", "Incidents/IncidentCore.cs",
             "holder == incident.Id) _openAlerts.Remove(scope);", "holder == incident.Id) { }"),
         new("Nobody asks whether a page is still wanted", "Belfry.Alerting", "Dispatch/DeliveryReporter.cs",
-            "return whyNot(key.IncidentId, key.UserId, key.Epoch, cancel);", "return ValueTask.FromResult<string?>(null);"),
+            "return whyNot(key.IncidentId, key.UserId, key.Epoch, cancel);", "return ValueTask.FromResult<string?>(null);")
+        {
+            Weather = Weather.BadProviders,
+        },
         new("An owner writes without looking at its fence", "Belfry.Alerting", "Storage/PartitionFence.cs",
             "if (touched == 0) throw", "if (touched < 0) throw")
         {
