@@ -17,7 +17,7 @@ public sealed record DeliveryRoute
     /// <summary>Null: not of this channel. A <see cref="FormatException"/> makes the record a dead letter.</summary>
     public required Func<LogRecord, Delivery?> Decode { get; init; }
 
-    /// <summary>Asked right before the claim of every attempt.</summary>
+    /// <summary>Asked after the claim of every attempt, right before its send, and before waiting for an open breaker.</summary>
     public required StillWanted StillWanted { get; init; }
 
     /// <summary>Told of every attempt and end before the offset counts as done.</summary>
@@ -76,7 +76,8 @@ public sealed class DeliveryWorker(
 
         public long? LowWaterMark(TopicPartition source) => lanes.LowWaterMark(source);
 
-        // A take-over still under way would land after the next owner's, and fence that one out.
+        // A take-over still under way would land after the next owner's and fence that one out. Past the drain's budget it may: the next
+        // owner then takes over again.
         public async ValueTask StopAsync(CancellationToken cancel)
         {
             _stopping = true;

@@ -90,7 +90,14 @@ public sealed partial class LaneOwner(
 
     public async Task RunAsync(CancellationToken cancel)
     {
-        lock (_lock) _started = true;
+        lock (_lock)
+        {
+            // Stopped before it began: a take-over now would land after the next owner's.
+            _closed |= _stopping;
+            if (_closed) return;
+            _started = true;
+        }
+
         using var stop = cancel.UnsafeRegister(static owner => ((LaneOwner)owner!).Abandon(), this);
         try
         {

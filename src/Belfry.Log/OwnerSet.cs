@@ -15,8 +15,11 @@ internal sealed partial class OwnerSet(
     private readonly SortedDictionary<TopicPartition, OwnedPartition> _owners = [];
     private readonly CancellationTokenSource _faulted = new();
 
+    // Kept when its owner is let go of meanwhile: whoever is woken by it must find it.
+    private volatile Exception? _fault;
+
     /// <summary>The fault of an owner that ended by itself; the consumer must be built anew.</summary>
-    public Exception? Fault => _owners.Values.Select(o => o.Fault).FirstOrDefault(f => f is not null);
+    public Exception? Fault => _fault;
 
     /// <summary>Cancelled when an owner has ended by itself, so that a poll need not run to its end first.</summary>
     public CancellationToken Faulted => _faulted.Token;
@@ -175,6 +178,7 @@ internal sealed partial class OwnerSet(
     private void OwnerEnded(OwnedPartition owned, Exception fault)
     {
         OwnerFailed(fault, owned.Name);
+        _fault ??= fault;
         _faulted.Cancel();
     }
 

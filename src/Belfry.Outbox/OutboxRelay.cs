@@ -11,7 +11,7 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
 {
     private const int LotMax = 500;
     // Whoever writes to a lane runs its relay and pokes it; only what a dead writer of a shared lane left is found this way.
-    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan BackoffMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(10);
 
@@ -23,7 +23,7 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
     private TaskCompletionSource? _waiter;
 
     /// <summary>
-    /// Publishes what is there, then waits for <see cref="Poke"/> (or half a minute, for what others left). Ends on cancel; faults are
+    /// Publishes what is there, then waits for <see cref="Poke"/> (or five seconds, for what others left). Ends on cancel; faults are
     /// retried.
     /// </summary>
     public async Task RunAsync(CancellationToken cancel)

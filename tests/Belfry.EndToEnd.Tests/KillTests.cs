@@ -34,7 +34,7 @@ public class KillTests(ITestOutputHelper output)
         for (var kill = 0; kill < Kills; kill++)
         {
             // One in five dies on its way up.
-            if (kill % 5 == 4) await KillStartingAsync(data, port, random.Next(StartMsMax), arguments);
+            if (kill % 5 == 1) await KillStartingAsync(data, port, random.Next(StartMsMax), arguments);
             else await KillServingAsync(data, port, load, random.Next(1, EventsMax), random.Next(AliveMsMax), arguments);
             foreach (var key in SendsInFlight(data, folder.Sub($"after-{kill}"))) hits[key] = hits.GetValueOrDefault(key) + 1;
         }

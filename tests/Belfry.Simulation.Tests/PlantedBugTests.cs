@@ -29,6 +29,10 @@ public class PlantedBugTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Every_bug_has_its_place() =>
+        PlantedBugs.All.Where(bug => MutantCompiler.CountOf(bug) != 1).Select(bug => bug.Name).ShouldBeEmpty();
+
+    [Fact]
     public void A_bug_whose_place_is_gone_is_told() =>
         Should.Throw<InvalidOperationException>(() => MutantCompiler.Compile(PlantedBugs.All[0] with { Find = "no such text" }))
             .Message.ShouldContain("stands 0 times");

@@ -14,6 +14,7 @@ internal static class WaitRule
     private static readonly HashSet<string> ByTheRealClock =
     [
         "tests/Belfry.EndToEnd.Tests/KillTests.cs",
+        "tests/Belfry.EndToEnd.Tests/Support/EventLoad.cs",
         "tests/Belfry.EndToEnd.Tests/Support/Eventually.cs",
         "tests/Belfry.Tidy.Tests/PlantedCalls.cs",
     ];

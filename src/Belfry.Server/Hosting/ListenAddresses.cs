@@ -37,12 +37,14 @@ internal sealed class ListenAddresses(IReadOnlyList<string> wanted) : Configurat
 
     /// <summary>Call before the server starts.</summary>
     /// <param name="everywhere">False: on this machine only.</param>
-    public void Bind(bool everywhere) => Set(everywhere ? wanted : [.. wanted.Select(OnThisMachine)]);
+    public void Bind(bool everywhere) => Set(everywhere ? wanted : [.. wanted.Select(OnThisMachine).Distinct()]);
 
     /// <summary>Goes over to <see cref="Wanted"/>: soon after, and with a short gap in which nobody is answered.</summary>
     /// <param name="listened">What is listened on: a port of 0 stays what it has become.</param>
     public void Widen(IReadOnlyList<string> listened) =>
-        Set([.. wanted.Select((url, at) => at < listened.Count ? WithPortOf(url, listened[at]) : url)]);
+        Set([.. wanted.Select(url => Bound.ToList().IndexOf(OnThisMachine(url)) is var at and >= 0 && at < listened.Count
+            ? WithPortOf(url, listened[at])
+            : url)]);
 
     /// <summary>The address on loopback, with the same scheme and port. What binds to this machine alone stays as it is.</summary>
     public static string OnThisMachine(string url)

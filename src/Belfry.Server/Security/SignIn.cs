@@ -79,7 +79,6 @@ internal sealed class SignIn(AccessStore access, PeopleStore people, CatalogRead
         }
 
         if (!await access.RedeemAsync(token, invited!.Id, hash, by with { UserId = invited.Id }, now, cancel)) return Ended();
-        await gate.LookAsync(cancel);
         return await OpenAsync(invited, address, agent, now, cancel);
     }
 
@@ -91,8 +90,14 @@ internal sealed class SignIn(AccessStore access, PeopleStore people, CatalogRead
                 existing.Id, new UserDraft(existing.Name, existing.Email, existing.TimeZone, UserRole.Administrator), by, now, cancel);
 
     private async ValueTask<SignInResult> OpenAsync(
-        User user, string address, string agent, DateTimeOffset now, CancellationToken cancel) =>
-        new SignInResult.Done(await access.OpenSessionAsync(user.Id, address, agent, new Actor(user.Id, user.Name, address), now, cancel));
+        User user, string address, string agent, DateTimeOffset now, CancellationToken cancel)
+    {
+        var session = await access.OpenSessionAsync(user.Id, address, agent, new Actor(user.Id, user.Name, address), now, cancel);
+
+        // At every sign-in, for the one that made the administrator may have been cut off before it got here.
+        await gate.LookAsync(cancel);
+        return new SignInResult.Done(session);
+    }
 
     private User? UserBy(string email) =>
         catalog.Current.Users.FirstOrDefault(user => string.Equals(user.Email, email, StringComparison.OrdinalIgnoreCase));

@@ -45,6 +45,10 @@ internal static class MutantCompiler
         return image.ToArray();
     }
 
+    /// <summary>How often the text to change stands in its file.</summary>
+    public static int CountOf(Mutant mutant) =>
+        File.ReadAllText(Path.Combine(Root, "src", mutant.Project, mutant.File)).Split(mutant.Find).Length - 1;
+
     private const string ImplicitUsings = """
         global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq;
         global using System.Net.Http; global using System.Threading; global using System.Threading.Tasks;
