@@ -1,6 +1,9 @@
 namespace Belfry.Deliveries;
 
-/// <summary>Asked after the claim and just before the send, perhaps again under one claim: may this still go out? Null: yes; a reason: skip it, finally.</summary>
+/// <summary>
+/// Asked after the claim and just before the send, perhaps again under one claim: may this still go out? Null: yes; a reason: skip it,
+/// finally.
+/// </summary>
 public delegate ValueTask<string?> StillWanted(Delivery delivery, CancellationToken cancel);
 
 /// <summary>Told of every attempt and end, before the offset counts as done. At least once; idempotent by (key, attempt, state).</summary>
