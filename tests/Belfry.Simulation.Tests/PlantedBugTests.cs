@@ -9,8 +9,8 @@ public class PlantedBugTests(ITestOutputHelper output)
 {
     private const int SeedsMax = 100;
 
-    // Each takes a compilation and code that is compiled on the spot: some by default, all with BELFRY_BUGS=all.
-    private static readonly int Bugs = Environment.GetEnvironmentVariable("BELFRY_BUGS") == "all" ? int.MaxValue : 2;
+    // Each takes a compilation and code that is compiled on the spot: one by default, all with BELFRY_BUGS=all.
+    private static readonly int Bugs = Environment.GetEnvironmentVariable("BELFRY_BUGS") == "all" ? int.MaxValue : 1;
 
     public static TheoryData<string> Names => [.. PlantedBugs.All.Take(Bugs).Select(bug => bug.Name)];
 
