@@ -7,13 +7,13 @@ namespace Belfry.Sqlite;
 /// Removes what topics need not keep: records past the retention (<see cref="CleanUp.Time"/>), superseded records and old tombstones
 /// (<see cref="CleanUp.Compact"/>). Works in small batches, since all writers wait while one runs. Run one a log.
 /// </summary>
-public sealed class LogCleaner(SqliteLog log, LogCleanerOptions options, ILogger logger)
+public sealed partial class LogCleaner(SqliteLog log, LogCleanerOptions options, ILogger logger)
 {
-    private const int PauseMax = 32;
+    private const int PauseMax = 4;
 
     /// <summary>
-    /// Cleans once every <see cref="LogCleanerOptions.Interval"/> until cancelled, and ends for no other reason: a failed round is logged,
-    /// and the pause doubles with each in a row, up to 32 intervals.
+    /// Cleans once every <see cref="LogCleanerOptions.Interval"/> until cancelled, and ends for no other reason: a failed round is logged.
+    /// While the file fails the pause doubles with each round, up to 4 intervals; a partition that cannot be cleaned slows nothing down.
     /// </summary>
     public async Task RunAsync(CancellationToken cancel)
     {
@@ -25,18 +25,21 @@ public sealed class LogCleaner(SqliteLog log, LogCleanerOptions options, ILogger
                 await Task.Delay(PauseAfter(failures), log.Time, cancel);
                 var removed = await RunOnceAsync(cancel);
                 failures = 0;
-                logger.LogDebug("Clean-up of '{Path}' removed {Records} records.", log.File.Path, removed);
+                LogCleaned(logger, log.File.Path, removed);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception fault)
+            catch (LogUnavailableException fault)
             {
                 failures++;
-                var level = fault is LogUnavailableException ? LogLevel.Warning : LogLevel.Error;
-                logger.Log(level, fault, "Clean-up of '{Path}' failed {Failures} times in a row and goes on in {Pause}.", log.File.Path,
-                    failures, PauseAfter(failures));
+                LogFileFailed(logger, log.File.Path, failures, PauseAfter(failures), fault);
+            }
+            catch (Exception fault)
+            {
+                failures = 0;
+                LogNotCleaned(logger, log.File.Path, fault);
             }
         }
     }
@@ -70,6 +73,15 @@ public sealed class LogCleaner(SqliteLog log, LogCleanerOptions options, ILogger
 
     private TimeSpan PauseAfter(int failures) => options.Interval * Math.Min(PauseMax, Math.Pow(2, failures));
 
+    [LoggerMessage(401, LogLevel.Debug, "Clean-up of '{Path}' removed {Records} records")]
+    private static partial void LogCleaned(ILogger logger, string path, long records);
+
+    [LoggerMessage(402, LogLevel.Warning, "Clean-up of '{Path}' failed {Failures} times in a row and goes on in {Pause}")]
+    private static partial void LogFileFailed(ILogger logger, string path, int failures, TimeSpan pause, Exception fault);
+
+    [LoggerMessage(403, LogLevel.Error, "A part of '{Path}' could not be cleaned and grows until it can")]
+    private static partial void LogNotCleaned(ILogger logger, string path, Exception fault);
+
     private ValueTask<long> CleanAsync(TopicDeclaration topic, LogPartition partition, CancellationToken cancel)
     {
         var keepFromMs = (log.Time.GetUtcNow() - topic.Retention).ToUnixTimeMilliseconds();
@@ -95,7 +107,7 @@ public sealed class LogCleaner(SqliteLog log, LogCleanerOptions options, ILogger
 /// <summary>Settings of the cleaner.</summary>
 public sealed record LogCleanerOptions
 {
-    /// <summary>Pause between rounds. Records outlive their retention by it at most. Default 1 minute.</summary>
+    /// <summary>Pause between rounds, and so how long records outlive their retention while the file can be written. Default 1 minute.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Most records one transaction looks at. Default 1,000.</summary>
