@@ -21,6 +21,9 @@ public sealed record PipelineOptions
     public ConsumerOptions Consumer { get; init; } = new();
     public SchedulerOptions Scheduler { get; init; } = new();
     public DeliveryOptions Deliveries { get; init; } = new();
+
+    /// <summary>See <see cref="OutboxRelay.LookAgain"/>: of the lanes that incidents publish by. Default 5 s.</summary>
+    public TimeSpan OutboxLookAgain { get; init; } = TimeSpan.FromSeconds(5);
 }
 
 /// <summary>Everything the hops touch: drivers in production, simulated ones in tests.</summary>

@@ -10,8 +10,6 @@ namespace Belfry.Outbox;
 public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string lane, TimeProvider time, ILogger logger)
 {
     private const int LotMax = 500;
-    // Whoever writes to a lane runs its relay and pokes it; only what a dead writer of a shared lane left is found this way.
-    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan BackoffMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(10);
 
@@ -23,8 +21,14 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
     private TaskCompletionSource? _waiter;
 
     /// <summary>
-    /// Publishes what is there, then waits for <see cref="Poke"/> (or five seconds, for what others left). Ends on cancel; faults are
-    /// retried.
+    /// How long the loop waits for a poke before it looks by itself. Who writes to a lane pokes its relay, so only what a dead writer of
+    /// a shared lane left is found this way. Default 5 s.
+    /// </summary>
+    public TimeSpan LookAgain { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Publishes what is there, then waits for <see cref="Poke"/> (or <see cref="LookAgain"/>, for what others left). Ends on cancel;
+    /// faults are retried.
     /// </summary>
     public async Task RunAsync(CancellationToken cancel)
     {

@@ -21,12 +21,15 @@ if (faults.Count > 0)
 
 await using var server = await BelfryServer.OpenAsync(options, TimeProvider.System, CancellationToken.None);
 await server.App.RunAsync();
-return 0;
+return server.ExitCode;
 
 /// <summary>The whole server: what it is made of, and the way of a request through it.</summary>
-internal sealed class BelfryServer(WebApplication app, EmbeddedShape shape) : IAsyncDisposable
+internal sealed class BelfryServer(WebApplication app, EmbeddedShape shape, ListenAddresses listen) : IAsyncDisposable
 {
     public WebApplication App => app;
+
+    /// <summary>Of a program that has ended without an exception.</summary>
+    public int ExitCode => listen.WereRefused ? 1 : 0;
 
     public static async Task<BelfryServer> OpenAsync(ServerOptions options, TimeProvider time, CancellationToken cancel)
     {
@@ -63,7 +66,7 @@ internal sealed class BelfryServer(WebApplication app, EmbeddedShape shape) : IA
         app.MapAccess();
         app.MapApi();
         app.MapPages();
-        return new BelfryServer(app, shape);
+        return new BelfryServer(app, shape, listen);
     }
 
     /// <summary>The app first, so that what drains still has its stores.</summary>

@@ -34,7 +34,7 @@ internal static class SqliteConnections
     private static SqliteConnection Open(string path, SqliteOpenMode mode, string pragmas)
     {
         var text = new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false, DefaultTimeout = 5 };
-        var connection = new SqliteConnection(text.ToString());
+        var connection = new SqliteCachingConnection(text.ToString());
         try
         {
             connection.Open();

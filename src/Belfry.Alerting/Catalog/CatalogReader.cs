@@ -17,7 +17,11 @@ public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog lo
     private CatalogSnapshot _current = CatalogSnapshot.Empty;
 
     /// <summary>How often changes of other processes are looked for. Default 1 s; one read of one row each time.</summary>
-    public TimeSpan CheckEvery { get; init; } = TimeSpan.FromSeconds(1);
+    public TimeSpan CheckEvery
+    {
+        get;
+        init => (field, _relay) = (value, new OutboxRelay(store, log, ConfigurationChange.Lane, time, logger) { LookAgain = value });
+    } = TimeSpan.FromSeconds(1);
 
     /// <summary>Immutable; replaced as a whole. <see cref="CatalogSnapshot.Empty"/> before the first refresh.</summary>
     public CatalogSnapshot Current => Volatile.Read(ref _current);
@@ -46,11 +50,8 @@ public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog lo
     /// </summary>
     public Task RunAsync(CancellationToken cancel) => Task.WhenAll(_relay.RunAsync(cancel), FollowAsync(cancel));
 
-    internal async ValueTask RefreshAfterWriteAsync(CancellationToken cancel)
-    {
-        _relay.Poke();
-        await RefreshAsync(cancel);
-    }
+    /// <summary>There may be contact rules to publish.</summary>
+    internal void Poke() => _relay.Poke();
 
     private async Task FollowAsync(CancellationToken cancel)
     {

@@ -88,16 +88,24 @@ internal sealed class ConfigurationWriter(IOutboxStore store, CatalogReader cata
     public async ValueTask<ChangeResult<T>> ChangeAsync<T>(
         Actor by, DateTimeOffset now, Func<ConfigurationChange, ChangeResult<T>> work, CancellationToken cancel)
     {
-        var result = await store.WriteAsync(async transaction =>
+        try
         {
-            // Locks the row until the commit: checks of names and references see every earlier change, on any database.
-            transaction.Connection.Execute("update catalog_version set version = version where id = 1");
-            var change = new ConfigurationChange(transaction.Connection, by, now);
-            var outcome = work(change);
-            if (outcome is ChangeResult<T>.Done) await change.FinishAsync(transaction);
-            return outcome;
-        }, cancel);
-        if (result is ChangeResult<T>.Done) await catalog.RefreshAfterWriteAsync(cancel);
-        return result;
+            var result = await store.WriteAsync(async transaction =>
+            {
+                // Locks the row until the commit: checks of names and references see every earlier change, on any database.
+                transaction.Connection.Execute("update catalog_version set version = version where id = 1");
+                var change = new ConfigurationChange(transaction.Connection, by, now);
+                var outcome = work(change);
+                if (outcome is ChangeResult<T>.Done) await change.FinishAsync(transaction);
+                return outcome;
+            }, cancel);
+            if (result is ChangeResult<T>.Done) await catalog.RefreshAsync(cancel);
+            return result;
+        }
+        finally
+        {
+            // Also after a fault: a commit whose answer was lost has left its records to publish.
+            catalog.Poke();
+        }
     }
 }

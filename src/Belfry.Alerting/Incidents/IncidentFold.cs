@@ -9,7 +9,7 @@ namespace Belfry.Alerting.Incidents;
 /// <summary>What the incident folds of all partitions share.</summary>
 internal sealed record IncidentPorts(
     IPartitionedLog Log, IOutboxStore Store, Topics Topics, Func<CatalogSnapshot> Catalog, IncidentChanges Changes, TimeProvider Time,
-    ILogger Logger);
+    ILogger Logger, TimeSpan LookAgain);
 
 /// <summary>
 /// The owner's fold of one partition: decode, ask what is known, let the core decide, and write everything that follows in one fenced
@@ -22,7 +22,8 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
 
     private readonly PartitionFence _fence = new(Scope, partition);
     private readonly IncidentDecoder _decoder = new(ports.Topics, partition);
-    private readonly OutboxRelay _relay = new(ports.Store, ports.Log, LaneOf(partition), ports.Time, ports.Logger);
+    private readonly OutboxRelay _relay =
+        new(ports.Store, ports.Log, LaneOf(partition), ports.Time, ports.Logger) { LookAgain = ports.LookAgain };
     private readonly CancellationTokenSource _stop = new();
     private readonly Dictionary<IncidentId, long> _numbers = [];
     private IncidentCore _core = new();

@@ -23,12 +23,13 @@ public static class IncidentHop
     /// <param name="changes">Poked after each commit.</param>
     /// <param name="time">The clock of decisions.</param>
     /// <param name="logger">For faults.</param>
+    /// <param name="lookAgain">Of the relays; see <see cref="OutboxRelay.LookAgain"/>.</param>
     /// <param name="isTransient">Which store faults are repeated without end; null: <see cref="StoreUnavailableException"/> only.</param>
     public static PartitionOwnerFactory Create(
         IPartitionedLog log, IOutboxStore store, Topics topics, Func<CatalogSnapshot> catalog, IncidentChanges changes, TimeProvider time,
-        ILogger logger, Func<Exception, bool>? isTransient = null)
+        ILogger logger, TimeSpan lookAgain, Func<Exception, bool>? isTransient = null)
     {
-        var ports = new IncidentPorts(log, store, topics, catalog, changes, time, logger);
+        var ports = new IncidentPorts(log, store, topics, catalog, changes, time, logger, lookAgain);
         var options = new BatchOwnerOptions { IsTransient = isTransient ?? (fault => fault is StoreUnavailableException) };
         return (partition, sources) => new BatchOwner(sources, new IncidentFold(partition, ports), options, time, logger);
     }

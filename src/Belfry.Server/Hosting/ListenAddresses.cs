@@ -22,6 +22,9 @@ internal sealed class ListenAddresses(IReadOnlyList<string> wanted) : Configurat
     /// <summary>True: <see cref="Wanted"/> reaches beyond this machine, and is not listened on yet.</summary>
     public bool IsNarrowed => !Bound.SequenceEqual(wanted);
 
+    /// <summary>True: going over failed, and the program ends for it.</summary>
+    public bool WereRefused { get; set; }
+
     /// <summary>Takes the place of the URLs that the host has from elsewhere.</summary>
     /// <exception cref="InvalidOperationException">Configuration names endpoints of its own, which would not wait for anybody.</exception>
     public static ListenAddresses AddTo(IConfigurationManager configuration, string urls)

@@ -6,6 +6,7 @@ namespace Belfry.Server.Hosting;
 
 /// <summary>
 /// Says that the server listens on this machine only while nobody can sign in, and lets it listen where it was asked to once somebody can.
+/// Where it then cannot, the program ends as it does when it cannot at its start: what runs it sees that, and nobody is paged by silence.
 /// </summary>
 internal sealed partial class ListenWider(
     ListenAddresses addresses, AdministratorGate gate, IServer server, IHostApplicationLifetime lifetime, TimeProvider time,
@@ -28,7 +29,10 @@ internal sealed partial class ListenWider(
         addresses.Widen(Listened);
         LogWidened(logger, wanted);
         await Task.Delay(Patience, time, stoppingToken);
-        if (Listened.Count < addresses.Wanted.Count) LogNotBound(logger, wanted, string.Join(", ", Listened));
+        if (Listened.Count >= addresses.Wanted.Count) return;
+        LogNotBound(logger, wanted, string.Join(", ", Listened));
+        addresses.WereRefused = true;
+        lifetime.StopApplication();
     }
 
     private IReadOnlyList<string> Listened => [.. server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
@@ -39,6 +43,7 @@ internal sealed partial class ListenWider(
     [LoggerMessage(222, LogLevel.Information, "There is an administrator now: Belfry goes over to {Wanted}")]
     private static partial void LogWidened(ILogger logger, string wanted);
 
-    [LoggerMessage(223, LogLevel.Error, "Belfry was to listen on {Wanted} and listens on '{Bound}'; free the addresses and restart it")]
+    [LoggerMessage(223, LogLevel.Critical,
+        "Belfry could not listen on {Wanted}, only on '{Bound}', and ends; free the addresses")]
     private static partial void LogNotBound(ILogger logger, string wanted, string bound);
 }

@@ -11,7 +11,7 @@ namespace Belfry.Sqlite;
 public sealed class SqliteMemoryOutboxStore : IOutboxStore, IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly SqliteConnection _connection = new("Data Source=:memory:;Pooling=False");
+    private readonly SqliteCachingConnection _connection = new("Data Source=:memory:;Pooling=False");
 
     // Under the lock, which the same thread may enter again from inside a work.
     private bool _busy;

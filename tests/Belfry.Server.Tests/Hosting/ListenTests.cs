@@ -2,8 +2,11 @@ using System.Net;
 using System.Net.Sockets;
 using Belfry.Alerting.Catalog;
 using Belfry.Server.Hosting;
+using Belfry.Server.Security;
 using Belfry.Server.Tests.Support;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Belfry.Server.Tests.Hosting;
 
@@ -42,6 +45,18 @@ public sealed class ListenTests
     }
 
     [Fact]
+    public void Two_addresses_that_are_one_on_this_machine_are_bound_once_and_keep_their_port()
+    {
+        var configuration = new ConfigurationManager();
+        var addresses = ListenAddresses.AddTo(configuration, "http://192.0.2.7:8080;http://192.0.2.8:8080;http://192.0.2.9:0");
+        addresses.Bind(everywhere: false);
+        addresses.Bound.ShouldBe(["http://127.0.0.1:8080", "http://127.0.0.1:0"]);
+        addresses.Widen(["http://127.0.0.1:8080", "http://127.0.0.1:40001"]);
+        configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"])
+            .ShouldBe(["http://192.0.2.7:8080", "http://192.0.2.8:8080", "http://192.0.2.9:40001"]);
+    }
+
+    [Fact]
     public void Endpoints_from_elsewhere_are_refused_for_they_would_not_wait_for_an_administrator()
     {
         var configuration = new ConfigurationManager { ["Kestrel:Endpoints:Mine:Url"] = "http://0.0.0.0:80" };
@@ -67,6 +82,29 @@ public sealed class ListenTests
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
             while (!await ReachesAsync(server.Url.Port)) await Task.Delay(TimeSpan.FromSeconds(1), time, limit.Token);
             (await browser.GetAsync("/")).StatusCode.ShouldBe(HttpStatusCode.OK, "the session goes on at the same address");
+        }
+        finally
+        {
+            await server.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task The_program_ends_and_says_so_when_it_cannot_listen_where_it_was_asked_to()
+    {
+        var server = new RunningServer(new HurriedTime(20, TimeSpan.FromSeconds(3)), "http://0.0.0.0:0");
+        await server.InitializeAsync();
+        try
+        {
+            using var taken = new TcpListener(Elsewhere, server.Url.Port);
+            taken.Start();
+            await server.Shape.Access.SetPasswordAsync(
+                server.UserOf("ada@example.com"), "a hash", new Actor(null, "test"), DateTimeOffset.UtcNow, default);
+            var ended = new TaskCompletionSource();
+            await using var _ = server.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(ended.SetResult);
+            await server.Services.GetRequiredService<AdministratorGate>().LookAsync(default);
+            await ended.Task.WaitAsync(TimeSpan.FromSeconds(30));
+            server.ExitCode.ShouldBe(1);
         }
         finally
         {

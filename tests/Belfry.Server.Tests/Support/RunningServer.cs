@@ -37,6 +37,7 @@ public sealed class RunningServer : IAsyncLifetime
     public Uri Url => _client.BaseAddress!;
     public string Key => _secrets!.IntegrationKey;
     public string AdminToken => _secrets!.AdminToken;
+    internal int ExitCode => _server!.ExitCode;
     internal IServiceProvider Services => _server!.App.Services;
     internal EmbeddedShape Shape => Services.GetRequiredService<EmbeddedShape>();
 

@@ -55,6 +55,7 @@ internal sealed class AlertingNode
                 BaseUrl = new Uri("http://belfry.example.org/"),
                 LinkKey = LinkKey,
                 Consumer = consumer,
+                OutboxLookAgain = PollWait,
                 Deliveries = new DeliveryOptions { Consumer = consumer },
             },
         };
