@@ -14,6 +14,7 @@ internal sealed class OpenDeliveries
     private readonly Lock _lock = new();
     private readonly HashSet<string> _running = new(StringComparer.Ordinal);
     private readonly Dictionary<string, OpenSend> _open = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (long Offset, int Attempt)> _inDoubt = new(StringComparer.Ordinal);
 
     /// <summary>False: another record with the same key runs.</summary>
     public bool TryStart(string key)
@@ -36,9 +37,25 @@ internal sealed class OpenDeliveries
         lock (_lock) return _open.GetValueOrDefault(key);
     }
 
+    /// <summary>A claim went over an attempt of a former owner, whose outcome nobody knows.</summary>
+    public void Doubt(DeliveryClaim claim, int attempt)
+    {
+        lock (_lock) _inDoubt[claim.Delivery.IdempotencyKey] = (claim.Record.Offset, attempt);
+    }
+
+    /// <summary>That attempt, until the key is settled: null when there is none.</summary>
+    public int? InDoubt(string key)
+    {
+        lock (_lock) return _inDoubt.TryGetValue(key, out var doubt) ? doubt.Attempt : null;
+    }
+
     public void Settled(string key)
     {
-        lock (_lock) _open.Remove(key);
+        lock (_lock)
+        {
+            _open.Remove(key);
+            _inDoubt.Remove(key);
+        }
     }
 
     /// <summary>The record left the lanes by another way.</summary>
@@ -48,6 +65,7 @@ internal sealed class OpenDeliveries
         {
             foreach (var key in _open.Where(o => o.Value.Claim.Record.Offset == record.Offset).Select(o => o.Key).ToList())
                 _open.Remove(key);
+            foreach (var key in _inDoubt.Where(d => d.Value.Offset == record.Offset).Select(d => d.Key).ToList()) _inDoubt.Remove(key);
         }
     }
 }

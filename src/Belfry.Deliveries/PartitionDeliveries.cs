@@ -11,7 +11,8 @@ internal sealed record DeliveryPorts(
 /// <summary>
 /// The handler of one partition under one epoch, one record at a time per lane: fast claim, breaker, durable claim, still wanted, send,
 /// completion, report, fast claim completed. Each await is a place to crash; the row and its epoch say what the next owner does.
-/// Asked before the claim, an acknowledgement recorded between the question and the claim would still be paged over.
+/// Asked before the claim, an acknowledgement recorded between the question and the claim would still be paged over. The price: a kill
+/// during the question counts as an attempt that may have gone out.
 /// </summary>
 internal sealed class PartitionDeliveries
 {
@@ -127,12 +128,14 @@ internal sealed class PartitionDeliveries
             var granted = await _claims.AddAsync(claim, cancel);
             ThrowIfNewer(granted, claim);
             if (granted.Verdict == ClaimVerdict.Ended) return await SettleAsync(claim, granted.Row, cancel);
-            if (granted.Resumed) DeliveryMeter.Resume(ChannelName);
-            if (await _route.StillWanted(claim.Delivery, cancel) is { } unwanted)
+            if (granted.Resumed)
             {
-                if (granted.Resumed) unwanted = $"{unwanted} (attempt {granted.Row.Attempt - 1} may have gone out)";
-                return await SkipAsync(claim, granted.Row, unwanted, cancel);
+                DeliveryMeter.Resume(ChannelName);
+                _open.Doubt(claim, granted.Row.Attempt - 1);
             }
+
+            if (await _route.StillWanted(claim.Delivery, cancel) is { } unwanted)
+                return await SkipAsync(claim, granted.Row, unwanted, cancel);
 
             var stale = StaleSince(askedAt);
             var outcome = stale ?? await SendOnceAsync(claim, granted.Row, cancel);
@@ -169,10 +172,13 @@ internal sealed class PartitionDeliveries
 
     private async ValueTask<HandlerOutcome> SkipAsync(DeliveryClaim claim, DeliveryRow row, string reason, CancellationToken cancel)
     {
+        var key = claim.Delivery.IdempotencyKey;
+        if (_open.InDoubt(key) is { } attempt) reason = $"{reason} (attempt {attempt} may have gone out)";
         await CompleteAsync(new DeliveryCompletion
         {
             Delivery = claim.Delivery, Record = claim.Record, Attempt = row.Attempt, State = DeliveryState.Skipped, Reason = reason,
         });
+        _open.Settled(key);
         return await SettleAsync(claim, row with { State = DeliveryState.Skipped, Reason = reason }, cancel);
     }
 

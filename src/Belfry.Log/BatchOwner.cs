@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 
 namespace Belfry.Log;
@@ -25,7 +24,6 @@ public sealed record BatchOwnerOptions
 /// Feeds one <see cref="IBatchFold"/> from one mailbox, one turn at a time. A turn that fails is followed by a pause, a new load, and a
 /// repetition; a fault that is not transient halves the next turn's size, down to the one record at fault, which is rejected.
 /// </summary>
-[SuppressMessage("Design", "CA1001", Justification = "A source without a timer or a link holds nothing that needs disposal.")]
 public sealed partial class BatchOwner(
     IReadOnlyList<TopicPartition> sources, IBatchFold fold, BatchOwnerOptions options, TimeProvider time, ILogger logger) : IPartitionOwner
 {

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 
 namespace Belfry.Log;
@@ -36,7 +35,6 @@ public delegate ValueTask DeadLetterWriter(LogRecord record, string reason, int 
 /// A handler that throws is tried again like one that returns <see cref="HandlerOutcome.Retry"/>; one that throws
 /// <see cref="OwnershipLostException"/> ends the owner. A handler past its timeout keeps its lane until it heeds its token.
 /// </remarks>
-[SuppressMessage("Design", "CA1001", Justification = "A source without a timer or a link holds nothing that needs disposal.")]
 public sealed partial class LaneOwner(
     string group, TopicPartition source, RecordHandler handler, Func<LogRecord, string?> laneKeyOf, DeadLetterWriter deadLetters,
     IParkedRecordStore parked, LaneOptions options, Random jitter, TimeProvider time, ILogger logger) : IPartitionOwner

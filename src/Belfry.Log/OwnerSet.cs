@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 
 namespace Belfry.Log;
@@ -7,7 +6,6 @@ namespace Belfry.Log;
 /// The owners of one member's partitions, kept in step with the assignment: started, fed, paused, drained and let go of. Used by the
 /// poll loop only.
 /// </summary>
-[SuppressMessage("Design", "CA1001", Justification = "A source without a timer or a link holds nothing that needs disposal.")]
 internal sealed partial class OwnerSet(
     ConsumerGroup group, PartitionOwnerFactory owners, ConsumerOptions options, TimeProvider time, ILogger logger) : IAssignmentListener
 {
@@ -27,7 +25,7 @@ internal sealed partial class OwnerSet(
     public bool AnyPaused { get; private set; }
 
     /// <summary>Something is held, or done and not committed: polls are to come back in time for the next commit.</summary>
-    public bool AnyUncommitted => _owners.Values.Any(owned => owned.Owner.Held > 0 || owned.Sources.Any(owned.IsUncommitted));
+    public bool AnyUncommitted => _owners.Values.Any(owned => owned.Owner.Held > 0 || owned.Sources.Any(source => owned.Uncommitted(source) is not null));
 
     public void Assigned(IReadOnlyList<TopicPartition> partitions)
     {
@@ -152,10 +150,9 @@ internal sealed partial class OwnerSet(
     private static async ValueTask CommitAsync(ILogConsumer consumer, IReadOnlyList<OwnedPartition> of, CancellationToken cancel)
     {
         List<KeyValuePair<TopicPartition, long>> due = [];
-        foreach (var owned in of)
+        foreach (var owned in of.Where(owned => owned.Fault is null))
             foreach (var source in owned.Sources)
-                if (owned.Fault is null && owned.IsUncommitted(source))
-                    due.Add(new(source, owned.Owner.LowWaterMark(source)!.Value));
+                if (owned.Uncommitted(source) is { } mark) due.Add(new(source, mark));
         if (due.Count == 0) return;
         await consumer.CommitAsync(due, cancel);
         foreach (var owned in of)
@@ -194,7 +191,6 @@ internal sealed partial class OwnerSet(
 }
 
 /// <summary>One owner, its sources, and what the poll loop knows of it.</summary>
-[SuppressMessage("Design", "CA1001", Justification = "A source without a timer or a link holds nothing that needs disposal.")]
 internal sealed class OwnedPartition(IReadOnlyList<TopicPartition> sources, IPartitionOwner owner)
 {
     private readonly CancellationTokenSource _cancel = new();
@@ -209,8 +205,9 @@ internal sealed class OwnedPartition(IReadOnlyList<TopicPartition> sources, IPar
 
     public void Start(Action<OwnedPartition, Exception> ended) => _ = RunAsync(ended);
 
-    public bool IsUncommitted(TopicPartition source) =>
-        owner.LowWaterMark(source) is { } mark && Committed.GetValueOrDefault(source, -1) < mark;
+    /// <summary>The low-water mark when it is past what was committed, else null.</summary>
+    public long? Uncommitted(TopicPartition source) =>
+        owner.LowWaterMark(source) is { } mark && Committed.GetValueOrDefault(source, -1) < mark ? mark : null;
 
     public void Cancel() => _cancel.Cancel();
 

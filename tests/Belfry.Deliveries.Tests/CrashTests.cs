@@ -64,6 +64,22 @@ public sealed class CrashTests
     }
 
     [Fact]
+    public async Task A_skip_tells_of_the_attempt_in_doubt_also_when_its_question_failed_at_first()
+    {
+        var rig = new Rig();
+        rig.FreezeAt("after send");
+        _ = (await rig.OwnerAsync()).HandleAsync(Sample.Record(), 1, default).AsTask();
+        await rig.Frozen;
+        var next = await rig.OwnerAsync();
+        rig.Unwanted = () => throw new TimeoutException("store away");
+        (await next.HandleAsync(Sample.Record(), 1, default)).ShouldBeOfType<HandlerOutcome.Retry>();
+        rig.Unwanted = () => "acknowledged";
+        (await next.HandleAsync(Sample.Record(), 2, default)).ShouldBe(HandlerOutcome.Success);
+        (rig.Row.State, rig.Row.Reason).ShouldBe((DeliveryState.Skipped, "acknowledged (attempt 1 may have gone out)"));
+        rig.Channel.Receipts.Count.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task A_skip_after_a_crash_sends_nothing_more()
     {
         var rig = new Rig();

@@ -1,4 +1,5 @@
 using Belfry.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belfry.Log.Tests;
 
@@ -179,5 +180,49 @@ public sealed class LaneOwnerTests
         cluster.World.Run(() => cluster.HandlerCalls == 2, TimeSpan.FromSeconds(10)).ShouldBe(RunEnd.Reached);
         (cluster.World.Elapsed - started).ShouldBeInRange(TimeSpan.FromSeconds(3.5), TimeSpan.FromSeconds(4.1));
         cluster.Settle(TimeSpan.FromSeconds(10));
+    }
+
+    /// <summary>A take-over that lands after the next owner's would fence that one out.</summary>
+    [Fact]
+    public async Task A_stop_during_the_take_over_waits_for_it_and_one_before_it_leaves_the_store_alone()
+    {
+        var parking = new SlowTakeOver();
+        var owner = Owner(parking);
+        var running = owner.RunAsync(default);
+        var stopping = owner.StopAsync(default).AsTask();
+        parking.Calls.ShouldBe(1);
+        stopping.IsCompleted.ShouldBeFalse();
+        parking.Answer.SetResult(1);
+        await stopping.WaitAsync(TimeSpan.FromSeconds(10));
+        await running.WaitAsync(TimeSpan.FromSeconds(10));
+
+        var second = Owner(parking);
+        await second.StopAsync(default);
+        await second.RunAsync(default);
+        parking.Calls.ShouldBe(1);
+    }
+
+    private static LaneOwner Owner(IParkedRecordStore parking) => new(
+        "g", new TopicPartition("t", 0), (_, _, _) => ValueTask.FromResult(HandlerOutcome.Success), record => record.Key,
+        (_, _, _, _) => ValueTask.CompletedTask, parking, new LaneOptions(), new Random(1), TimeProvider.System, NullLogger.Instance);
+
+    private sealed class SlowTakeOver : IParkedRecordStore
+    {
+        public int Calls { get; private set; }
+        public TaskCompletionSource<long> Answer { get; } = new();
+
+        public ValueTask<long> TakeOverAsync(string group, TopicPartition source, CancellationToken cancel)
+        {
+            Calls++;
+            return new ValueTask<long>(Answer.Task);
+        }
+
+        public ValueTask<IReadOnlyList<ParkedRecord>> LoadAsync(
+            string group, TopicPartition source, long fromOffset, int max, CancellationToken cancel) =>
+            ValueTask.FromResult<IReadOnlyList<ParkedRecord>>([]);
+
+        public ValueTask ApplyAsync(
+            string group, TopicPartition source, long epoch, IReadOnlyList<ParkedRecord> parked, IReadOnlyList<long> doneOffsets,
+            CancellationToken cancel) => ValueTask.CompletedTask;
     }
 }

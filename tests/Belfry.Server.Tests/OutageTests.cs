@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Belfry.Alerting.Catalog;
 using Belfry.Server.Tests.Support;
+using Belfry.Sqlite.Tests;
 
 namespace Belfry.Server.Tests;
 

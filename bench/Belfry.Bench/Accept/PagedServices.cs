@@ -41,6 +41,9 @@ internal static class PagedServices
             {
                 ["type"] = "webhook_contact_method", ["address"] = webhook.ToString(),
             });
+            var rules = JsonNode.Parse(await server.Api.GetStringAsync($"/api/users/{user}/notification_rules", cancel))!;
+            foreach (var rule in rules["notification_rules"]!.AsArray())
+                (await server.Api.DeleteAsync($"/api/users/{user}/notification_rules/{rule!["id"]}", cancel)).EnsureSuccessStatusCode();
             (await server.Api.DeleteAsync($"/api/users/{user}/contact_methods/{mail}", cancel)).EnsureSuccessStatusCode();
             await PostAsync($"users/{user}/notification_rules", "notification_rule", new()
             {

@@ -1,0 +1,96 @@
+using Belfry.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Belfry.Log.Tests;
+
+public sealed class OwnerSetTests
+{
+    private static readonly TopicPartition First = new("t", 0);
+    private static readonly TopicPartition Second = new("t", 1);
+    private readonly Dictionary<TopicPartition, Owner> _made = [];
+    private readonly OwnerSet _owners;
+
+    public OwnerSetTests() => _owners = new OwnerSet(
+        new ConsumerGroup("g", ["t"]), (_, sources) => _made[sources[0]] = new Owner(), new ConsumerOptions(),
+        new ManualTime(DateTimeOffset.UnixEpoch), NullLogger.Instance);
+
+    [Fact]
+    public void The_fault_of_an_owner_wakes_the_poll_and_stays_when_the_owner_is_let_go_of_meanwhile()
+    {
+        _owners.Assigned([First, Second]);
+        _owners.Fault.ShouldBeNull();
+        _owners.Faulted.IsCancellationRequested.ShouldBeFalse();
+        Exception? seenByPoll = null;
+        using var poll = _owners.Faulted.Register(() => seenByPoll = _owners.Fault);
+        var fault = new InvalidOperationException("broken");
+        _made[First].Fail(fault);
+        seenByPoll.ShouldBe(fault);
+        _owners.Lost([First]);
+        _owners.Fault.ShouldBe(fault);
+    }
+
+    [Fact]
+    public void How_an_owner_ends_that_was_let_go_of_concerns_nobody()
+    {
+        _owners.Assigned([First]);
+        _owners.Lost([First]);
+        _made[First].Fail(new InvalidOperationException("late"));
+        _owners.Fault.ShouldBeNull();
+        _owners.Faulted.IsCancellationRequested.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task What_is_held_or_done_beyond_the_last_commit_is_uncommitted()
+    {
+        await using var consumer = new Commits();
+        _owners.Assigned([First]);
+        _owners.AnyUncommitted.ShouldBeFalse();
+        _made[First].Held = 1;
+        _owners.AnyUncommitted.ShouldBeTrue();
+        (_made[First].Held, _made[First].Mark) = (0, 7);
+        _owners.AnyUncommitted.ShouldBeTrue();
+        await _owners.CommitAsync(consumer, default);
+        consumer.Last.ShouldBe([new(First, 7)]);
+        _owners.AnyUncommitted.ShouldBeFalse();
+    }
+
+    private sealed class Owner : IPartitionOwner
+    {
+        private readonly TaskCompletionSource _run = new();
+
+        public int Held { get; set; }
+        public long? Mark { get; set; }
+
+        public Task RunAsync(CancellationToken cancel) => _run.Task;
+
+        public void Offer(IReadOnlyList<LogRecord> records)
+        {
+        }
+
+        public long? LowWaterMark(TopicPartition source) => Mark;
+
+        public ValueTask StopAsync(CancellationToken cancel) => ValueTask.CompletedTask;
+
+        public void Fail(Exception fault) => _run.SetException(fault);
+    }
+
+    private sealed class Commits : ILogConsumer
+    {
+        public IReadOnlyList<KeyValuePair<TopicPartition, long>> Last { get; private set; } = [];
+
+        public ValueTask CommitAsync(IReadOnlyList<KeyValuePair<TopicPartition, long>> nextOffsets, CancellationToken cancel)
+        {
+            Last = nextOffsets;
+            return ValueTask.CompletedTask;
+        }
+
+        public ValueTask<IReadOnlyList<LogRecord>> PollAsync(
+            IAssignmentListener listener, int max, TimeSpan wait, CancellationToken cancel) => throw new NotSupportedException();
+
+        public void Pause(TopicPartition source) => throw new NotSupportedException();
+
+        public void Resume(TopicPartition source) => throw new NotSupportedException();
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
