@@ -1,8 +1,10 @@
+using Belfry.Log;
 using Belfry.Server.Api;
 using Belfry.Server.Events;
 using Belfry.Server.Hosting;
 using Belfry.Server.Pages;
 using Belfry.Server.Security;
+using Belfry.Sqlite;
 using Microsoft.AspNetCore.Hosting.Server;
 
 if (args.Contains("--help"))
@@ -19,8 +21,19 @@ if (faults.Count > 0)
     return 2;
 }
 
-await using var server = await BelfryServer.OpenAsync(options, TimeProvider.System, CancellationToken.None);
-await server.App.RunAsync();
+BelfryServer server;
+try
+{
+    server = await BelfryServer.OpenAsync(options, TimeProvider.System, CancellationToken.None);
+}
+catch (Exception fault) when (fault is InvalidOperationException or TopicMismatchException or SqliteFileInUseException)
+{
+    // What its own text is enough to mend.
+    await Console.Error.WriteLineAsync(fault.Message);
+    return 1;
+}
+
+await using (server) await server.App.RunAsync();
 return server.ExitCode;
 
 /// <summary>The whole server: what it is made of, and the way of a request through it.</summary>

@@ -32,7 +32,8 @@ public sealed partial class PeopleStore
             SaveMethod(change, former: null, method);
             if (secret is not null)
                 change.Connection.Execute(
-                    "insert into contact_secret (method_id, secret) values (@id, @secret)", new { id = id.ToString(), secret });
+                    "insert into contact_secret (method_id, secret) values (@id, @text)",
+                    new { id = id.ToString(), text = box.Seal(secret, id.ToString(), secrets) });
             PublishContactRules(change, user);
             return new ChangeResult<NewContactMethod>.Done(new NewContactMethod(method, secret));
         }, cancel);
@@ -67,9 +68,18 @@ public sealed partial class PeopleStore
         }, cancel);
 
     /// <summary>The signing secret of a webhook, for dispatch only: it is shown to nobody after its creation. Null: none.</summary>
-    public ValueTask<string?> SecretOfAsync(ContactMethodId id, CancellationToken cancel) =>
-        store.ReadAsync(connection => ValueTask.FromResult(connection.ExecuteScalar<string?>(
+    /// <exception cref="System.Security.Cryptography.CryptographicException">It cannot be opened; see <see cref="SecretBox"/>.</exception>
+    public async ValueTask<string?> SecretOfAsync(ContactMethodId id, CancellationToken cancel)
+    {
+        var text = await store.ReadAsync(connection => ValueTask.FromResult(connection.ExecuteScalar<string?>(
             "select secret from contact_secret where method_id = @id", new { id = id.ToString() })), cancel);
+        return text is null ? null : box.Open(text, id.ToString());
+    }
+
+    /// <summary>How many secrets are sealed with keys that are not here. To be asked before anybody is served.</summary>
+    public ValueTask<int> SecretsWithoutKeyAsync(CancellationToken cancel) => store.ReadAsync(
+        connection => ValueTask.FromResult(
+            connection.Query<string>("select secret from contact_secret").Count(text => !box.HasKeyOf(text))), cancel);
 
     private static ContactMethod? FindMethod(ConfigurationChange change, UserId user, ContactMethodId id) =>
         PeopleTables.Methods.Find(change.Connection, id.ToString()) is { } method && method.UserId == user ? method : null;

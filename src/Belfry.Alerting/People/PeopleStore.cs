@@ -15,7 +15,8 @@ public sealed record UserDraft(string Name, string Email, string TimeZone, UserR
 /// <see cref="ContactRules"/> for planning. Methods and rules are addressed through their user: another's id is missing. Safe for
 /// use by several threads.
 /// </summary>
-public sealed partial class PeopleStore(IOutboxStore store, CatalogReader catalog, Topics topics, IdSource ids, SecretSource secrets)
+public sealed partial class PeopleStore(
+    IOutboxStore store, CatalogReader catalog, Topics topics, IdSource ids, SecretSource secrets, SecretBox box)
 {
     private readonly ConfigurationWriter _writer = new(store, catalog);
 

@@ -30,11 +30,12 @@ internal sealed class EmbeddedShape : IAsyncDisposable
         Topics = new Topics();
         Ids = new IdSource(() => Guid.CreateVersion7(time.GetUtcNow()));
         Catalog = new CatalogReader(store, log, time, loggers.CreateLogger<CatalogReader>());
-        People = new PeopleStore(store, Catalog, Topics, Ids, RandomNumberGenerator.Fill);
+        LinkKey = PrivateFiles.KeyAt(Path.Combine(options.DataDir, "keys", "links.key"), LinkKeyBytes);
+        var box = new SecretBox(PrivateFiles.KeyAt(SecretsKeyOf(options), SecretBox.KeyBytes));
+        People = new PeopleStore(store, Catalog, Topics, Ids, RandomNumberGenerator.Fill, box);
         Services = new CatalogStore(store, Catalog, Ids, RandomNumberGenerator.Fill);
         Schedules = new ScheduleStore(store, Catalog, Ids);
         Access = new AccessStore(store, Ids, RandomNumberGenerator.Fill);
-        LinkKey = PrivateFiles.KeyAt(Path.Combine(options.DataDir, "keys", "links.key"), LinkKeyBytes);
     }
 
     public ServerOptions Options { get; }
@@ -56,6 +57,7 @@ internal sealed class EmbeddedShape : IAsyncDisposable
     /// <summary>Opens or creates everything under the data folder and brings its tables up to date.</summary>
     /// <exception cref="SqliteFileInUseException">Another process serves this folder.</exception>
     /// <exception cref="TopicMismatchException">The file was made with other partition counts.</exception>
+    /// <exception cref="InvalidOperationException">A key in the folder is damaged, or is not the one that secrets were sealed with.</exception>
     public static async Task<EmbeddedShape> OpenAsync(
         ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
     {
@@ -71,6 +73,9 @@ internal sealed class EmbeddedShape : IAsyncDisposable
             await log.DeclareAsync(shape.Topics.All, cancel);
             await AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, EmbeddedPipeline.SchemaSteps, cancel);
             await shape.Catalog.RefreshAsync(cancel);
+            if (await shape.People.SecretsWithoutKeyAsync(cancel) is > 0 and var count)
+                throw new InvalidOperationException(
+                    $"{count} webhook secrets are sealed with another key than '{SecretsKeyOf(options)}'; restore that file.");
             return shape;
         }
         catch
@@ -79,6 +84,8 @@ internal sealed class EmbeddedShape : IAsyncDisposable
             throw;
         }
     }
+
+    private static string SecretsKeyOf(ServerOptions options) => Path.Combine(options.DataDir, "keys", "secrets.key");
 
     /// <summary>The entry types of all modules, for endpoints and pages.</summary>
     public void Register(IServiceCollection services)

@@ -30,7 +30,7 @@ internal sealed class Configuration : IDisposable
         lock (Migrated) Store = Migrated.Value.Clone();
         var ids = new IdSource(() => new Guid(++_ids, 0, 0x7000, [0x80, 0, 0, 0, 0, 0, 0, 0]));
         Catalog = new CatalogReader(Store, Log, Time, NullLogger.Instance);
-        People = new PeopleStore(Store, Catalog, Topics, ids, _random.NextBytes);
+        People = new PeopleStore(Store, Catalog, Topics, ids, _random.NextBytes, new SecretBox(new byte[SecretBox.KeyBytes]));
         Services = new CatalogStore(Store, Catalog, ids, _random.NextBytes);
         Schedules = new ScheduleStore(Store, Catalog, ids);
         Audit = new AuditLog(Store);

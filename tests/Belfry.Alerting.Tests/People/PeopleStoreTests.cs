@@ -3,6 +3,7 @@ using Belfry.Alerting.Incidents;
 using Belfry.Alerting.People;
 using Belfry.Alerting.Planning;
 using Belfry.Alerting.Tests.Catalog;
+using Dapper;
 
 namespace Belfry.Alerting.Tests.People;
 
@@ -163,6 +164,20 @@ public sealed class PeopleStoreTests : IDisposable
             System.Text.Encoding.UTF8.GetString(record.Value.Span).ShouldNotContain(hook.Secret);
         foreach (var entry in (await _belfry.Audit.ListAsync(0, 100, default)).Items)
             $"{entry.Before}{entry.After}".ShouldNotContain(hook.Secret);
+    }
+
+    [Fact]
+    public async Task A_secret_stands_sealed_in_the_store_and_one_of_another_key_is_counted()
+    {
+        var hook = await AddHookAsync((await _belfry.UserAsync("ada")).Id);
+        var stored = await _belfry.Store.ReadAsync(
+            connection => ValueTask.FromResult(connection.QuerySingle<string>("select secret from contact_secret")), default);
+        stored.ShouldNotContain(hook.Secret!);
+        (await _belfry.People.SecretsWithoutKeyAsync(default)).ShouldBe(0);
+        var elsewhere = new PeopleStore(
+            _belfry.Store, _belfry.Catalog, _belfry.Topics, new IdSource(Guid.NewGuid), bytes => bytes.Clear(),
+            new SecretBox(Enumerable.Repeat((byte)1, SecretBox.KeyBytes).ToArray()));
+        (await elsewhere.SecretsWithoutKeyAsync(default)).ShouldBe(1);
     }
 
     [Fact]

@@ -44,7 +44,7 @@ internal sealed class AlertingNode
             Claims = new MemoryFastClaims(new MemoryFastClaimsOptions(), node.Time),
             Channels = [.. world.Providers.Select(provider => provider.On(node))],
             Catalog = catalog,
-            People = new PeopleStore(store, catalog, topics, ids, bytes => node.Random.NextBytes(bytes)),
+            People = new PeopleStore(store, catalog, topics, ids, bytes => node.Random.NextBytes(bytes), SharedState.Box),
             Changes = new IncidentChanges(),
             Topics = topics,
             Time = node.Time,

@@ -29,6 +29,7 @@ internal sealed class SharedState
     }
 
     public static Topics Topics { get; } = new("", Partitions);
+    public static SecretBox Box { get; } = new(new byte[SecretBox.KeyBytes]);
     public static DateTimeOffset StartAt { get; } = new(2026, 3, 2, 8, 0, 0, TimeSpan.Zero);
 
     public SqliteMemoryOutboxStore Store { get; }
@@ -87,7 +88,7 @@ internal sealed class SharedState
         var catalog = new CatalogReader(store, new SimulatedLog(new ManualTime(StartAt)), new ManualTime(StartAt), NullLogger.Instance);
         var ids = new IdSource(() => NextId(random, StartAt));
         var catalogStore = new CatalogStore(store, catalog, ids, bytes => random.NextBytes(bytes));
-        var people = new PeopleStore(store, catalog, Topics, ids, bytes => random.NextBytes(bytes));
+        var people = new PeopleStore(store, catalog, Topics, ids, bytes => random.NextBytes(bytes), Box);
         var by = new Actor(null, "set-up");
         List<User> users = [];
         for (var i = 0; i < 4; i++)
