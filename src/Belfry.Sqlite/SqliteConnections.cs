@@ -31,7 +31,7 @@ internal static class SqliteConnections
         connection.Dispose();
     }
 
-    private static SqliteConnection Open(string path, SqliteOpenMode mode, string pragmas)
+    private static SqliteCachingConnection Open(string path, SqliteOpenMode mode, string pragmas)
     {
         var text = new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false, DefaultTimeout = 5 };
         var connection = new SqliteCachingConnection(text.ToString());

@@ -1,3 +1,4 @@
+using Belfry.Alerting;
 using Belfry.Alerting.Catalog;
 using Belfry.Alerting.People;
 using Belfry.Server.Hosting;
