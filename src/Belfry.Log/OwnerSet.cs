@@ -25,7 +25,8 @@ internal sealed partial class OwnerSet(
     public bool AnyPaused { get; private set; }
 
     /// <summary>Something is held, or done and not committed: polls are to come back in time for the next commit.</summary>
-    public bool AnyUncommitted => _owners.Values.Any(owned => owned.Owner.Held > 0 || owned.Sources.Any(source => owned.Uncommitted(source) is not null));
+    public bool AnyUncommitted =>
+        _owners.Values.Any(owned => owned.Owner.Held > 0 || owned.Sources.Any(source => owned.Uncommitted(source) is not null));
 
     public void Assigned(IReadOnlyList<TopicPartition> partitions)
     {

@@ -57,7 +57,7 @@ internal sealed class EmbeddedShape : IAsyncDisposable
     /// <summary>Opens or creates everything under the data folder and brings its tables up to date.</summary>
     /// <exception cref="SqliteFileInUseException">Another process serves this folder.</exception>
     /// <exception cref="TopicMismatchException">The file was made with other partition counts.</exception>
-    /// <exception cref="InvalidOperationException">A key in the folder is damaged, or is not the one that secrets were sealed with.</exception>
+    /// <exception cref="InvalidOperationException">A key in the folder is damaged, or not the one that secrets are sealed with.</exception>
     public static async Task<EmbeddedShape> OpenAsync(
         ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
     {

@@ -30,7 +30,8 @@ internal static class PrivateFiles
             return key.Length == bytes
                 ? key
                 : throw new InvalidOperationException(
-                    $"'{path}' has {key.Length} bytes, a key has {bytes}; restore it. Removed, it is made anew, and what it signed or sealed is lost.");
+                    $"'{path}' has {key.Length} bytes, a key has {bytes}; restore it. " +
+                    "Removed, it is made anew, and what it signed or sealed is lost.");
         }
 
         var made = RandomNumberGenerator.GetBytes(bytes);

@@ -107,7 +107,7 @@ public sealed partial class LogCleaner(SqliteLog log, LogCleanerOptions options,
 /// <summary>Settings of the cleaner.</summary>
 public sealed record LogCleanerOptions
 {
-    /// <summary>Pause between rounds: so long records outlive their retention, unless the file cannot be written. Default 1 minute.</summary>
+    /// <summary>Pause between rounds: so long records outlive their retention, longer while writes fail. Default 1 minute.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Most records one transaction looks at. Default 1,000.</summary>

@@ -101,7 +101,8 @@ public sealed class ListenTests
             await server.Shape.Access.SetPasswordAsync(
                 server.UserOf("ada@example.com"), "a hash", new Actor(null, "test"), DateTimeOffset.UtcNow, default);
             var ended = new TaskCompletionSource();
-            await using var _ = server.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(ended.SetResult);
+            var lifetime = server.Services.GetRequiredService<IHostApplicationLifetime>();
+            await using var _ = lifetime.ApplicationStopping.Register(ended.SetResult);
             await server.Services.GetRequiredService<AdministratorGate>().LookAsync(default);
             await ended.Task.WaitAsync(TimeSpan.FromSeconds(30));
             server.ExitCode.ShouldBe(1);
