@@ -13,6 +13,7 @@ internal static class AcceptBench
     // A server compiles what runs often a second time, better, and has done most of that by then.
     private const int WarmUpSeconds = 30;
     private const int Seconds = 10;
+    private const int WarmUpPerSecond = 100;
     private const int EventsPerSecond = 1_000;
 
     public static async Task RunAsync(CancellationToken cancel)
@@ -56,16 +57,16 @@ internal static class AcceptBench
         await using var sink = await WebhookSink.StartAsync();
         await using var server = await ServerProcess.StartAsync(data, ["--demo", "--webhook-allow", sink.Endpoint], cancel);
         var keys = await PagedServices.MakeAsync(server, sink.Url, cancel);
-        var steady = new SteadyLoad(
-            server.Url, Connections, EventsPerSecond,
+        SteadyLoad At(int perSecond) => new(
+            server.Url, Connections, perSecond,
             number => EventBody.Of(keys[number % keys.Count], $"event-{number}", sink.TitleOf(number)));
-        await steady.RunAsync(0, WarmUpSeconds * EventsPerSecond, cancel);
-        await sink.WaitForAsync(WarmUpSeconds * EventsPerSecond, cancel);
+        const int From = WarmUpSeconds * WarmUpPerSecond;
+        await At(WarmUpPerSecond).RunAsync(0, From, cancel);
+        await sink.WaitForAsync(From, cancel);
 
-        var from = WarmUpSeconds * EventsPerSecond;
-        var sentAt = await steady.RunAsync(from, Seconds * EventsPerSecond, cancel);
-        await sink.WaitForAsync(from + sentAt.Length, cancel);
-        var waits = sentAt.Select((sent, at) => (sink.FirstCallAt(from + at) - sent)?.TotalMilliseconds).OfType<double>().ToList();
+        var sentAt = await At(EventsPerSecond).RunAsync(From, Seconds * EventsPerSecond, cancel);
+        await sink.WaitForAsync(From + sentAt.Length, cancel);
+        var waits = sentAt.Select((sent, at) => (sink.FirstCallAt(From + at) - sent)?.TotalMilliseconds).OfType<double>().ToList();
         Figure.Print("event_to_call.p50", Figure.Percentile(waits, 50), "ms");
         Figure.Print("event_to_call.p99", Figure.Percentile(waits, 99), "ms");
         if (waits.Count < sentAt.Length) Figure.Print("event_to_call.missing", sentAt.Length - waits.Count, "events");
