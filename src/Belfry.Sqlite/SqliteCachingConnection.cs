@@ -93,8 +93,7 @@ internal sealed class SqliteCachingConnection(string connectionString) : SqliteC
         private void Exchange(string text)
         {
             if (_kept?.CommandText == text) return;
-            var former = Parameters.Cast<SqliteParameter>().ToList();
-            Parameters.Clear();
+            SqliteParameter[] former = [.. Parameters.Cast<SqliteParameter>()];
             if (_kept is { } kept) _lender.GiveBack(kept);
             _kept = _lender.Take(text);
             foreach (var parameter in former) _kept.Parameters.Add(parameter);

@@ -27,7 +27,7 @@ internal static class SqliteConnections
 
     public static void Close(SqliteConnection connection)
     {
-        SqliteCommandCache.Release(connection);
+        SqliteStatementCache.Release(connection);
         connection.Dispose();
     }
 

@@ -6,7 +6,7 @@ namespace Belfry.Sqlite;
 
 /// <summary>
 /// One prepared statement without ADO.NET between: for statements that run tens of thousands of times a second. Parameters count
-/// from 1, columns from 0. Belongs to its connection's <see cref="SqliteCommandCache"/>; never used by two at a time.
+/// from 1, columns from 0. Belongs to its connection's <see cref="SqliteStatementCache"/>; never used by two at a time.
 /// </summary>
 internal sealed class SqliteStatement : IDisposable
 {

@@ -17,11 +17,14 @@ public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog lo
     private CatalogSnapshot _current = CatalogSnapshot.Empty;
 
     /// <summary>How often changes of other processes are looked for. Default 1 s; one read of one row each time.</summary>
-    public TimeSpan CheckEvery
+    public TimeSpan CheckEvery { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>See <see cref="OutboxRelay.LookAgain"/>: of the lane <c>people</c>.</summary>
+    public TimeSpan OutboxLookAgain
     {
-        get;
-        init => (field, _relay) = (value, new OutboxRelay(store, log, ConfigurationChange.Lane, time, logger) { LookAgain = value });
-    } = TimeSpan.FromSeconds(1);
+        get => _relay.LookAgain;
+        init => _relay = new OutboxRelay(store, log, ConfigurationChange.Lane, time, logger) { LookAgain = value };
+    }
 
     /// <summary>Immutable; replaced as a whole. <see cref="CatalogSnapshot.Empty"/> before the first refresh.</summary>
     public CatalogSnapshot Current => Volatile.Read(ref _current);

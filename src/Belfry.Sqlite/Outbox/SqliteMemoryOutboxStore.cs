@@ -60,7 +60,7 @@ public sealed class SqliteMemoryOutboxStore : IOutboxStore, IDisposable
     {
         lock (_lock)
         {
-            SqliteCommandCache.Release(_connection);
+            SqliteStatementCache.Release(_connection);
             _connection.Dispose();
         }
     }

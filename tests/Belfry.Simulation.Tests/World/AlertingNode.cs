@@ -28,7 +28,7 @@ internal sealed class AlertingNode
         _log = world.Log.On(node);
         var store = new NodeOutboxStore(node, world.State.Store, world.AfterWrite, _ => world.State.TakeTouches());
         var topics = SharedState.Topics;
-        var catalog = new CatalogReader(store, _log, node.Time, NullLogger.Instance) { CheckEvery = PollWait };
+        var catalog = new CatalogReader(store, _log, node.Time, NullLogger.Instance) { CheckEvery = PollWait, OutboxLookAgain = PollWait };
         var ids = new IdSource(() => SharedState.NextId(node.Random, node.Time.GetUtcNow()));
         _acceptor = new EventAcceptor(
             _log, topics, () => catalog.Current, new RateLimiter(), new RefusedEvents(), ids, node.Time,
