@@ -5,9 +5,9 @@ using Microsoft.Extensions.Logging;
 namespace Belfry.Sqlite;
 
 /// <summary>
-/// One SQLite database file of one process, shared by all modules. Writes of all callers go to one thread with one connection, which
-/// takes all that wait, runs each in its own savepoint, and commits them with one sync: many small durable writes cost few syncs.
-/// Safe for use by several threads. Design section 1.
+/// One SQLite database file of one process, shared by several modules. Writes of all callers go to one thread with one connection,
+/// which takes all that wait and commits them with one sync: many small durable writes cost few syncs. Safe for use by several threads.
+/// Design section 1.
 /// </summary>
 public sealed class SqliteFile : IAsyncDisposable
 {
@@ -61,8 +61,8 @@ public sealed class SqliteFile : IAsyncDisposable
 
     /// <summary>
     /// Runs <paramref name="work"/> on the writer's thread inside a transaction; once this completes, what it wrote is durable. When the
-    /// work throws, only its own writes are undone and its exception comes out. The work must only touch the connection, must not
-    /// keep it, and must be short, since all writers wait for it. Cancelling helps until the work starts; afterwards the outcome is told.
+    /// work throws, only its own writes are undone and its exception comes out. The work may run twice, for another's failure begins the
+    /// transaction anew: it must only touch the connection, must not keep it, and must be short, since all writers wait for it. Cancelling helps until the work starts; afterwards the outcome is told.
     /// </summary>
     /// <exception cref="StoreUnavailableException">
     /// The commit failed and nothing was written, or the queue stayed full and the work never ran. Retryable.
@@ -72,7 +72,7 @@ public sealed class SqliteFile : IAsyncDisposable
     /// <summary>
     /// As the public one, with hooks for state in memory that follows the file. Both run on the writer's thread and must not throw:
     /// <paramref name="committed"/> after the commit and before any caller goes on, in the order of running;
-    /// <paramref name="rolledBack"/> when the work had started and is undone, newest first.
+    /// <paramref name="rolledBack"/> when the work had started and is undone, newest first, be it to run again.
     /// </summary>
     internal async ValueTask<T> WriteAsync<T>(
         Func<SqliteConnection, T> work, Action<T>? committed, Action? rolledBack, CancellationToken cancel)

@@ -3,7 +3,8 @@ using Microsoft.Data.Sqlite;
 namespace Belfry.Sqlite;
 
 /// <summary>
-/// One caller's write: waits in the queue, runs on the writer's thread inside its own savepoint, ends with the commit of its lot.
+/// One caller's write: waits in the queue, runs on the writer's thread (a second time when another one of its lot failed), ends with
+/// the commit of its lot.
 /// </summary>
 internal abstract class SqliteWriteItem
 {

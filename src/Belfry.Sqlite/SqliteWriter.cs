@@ -6,8 +6,9 @@ using SQLitePCL;
 namespace Belfry.Sqlite;
 
 /// <summary>
-/// The one connection that writes, and checkpoints. Runs a lot of items in one transaction, each in its own savepoint, and commits
-/// once. Used by the writer's thread only (and by the opener before that starts).
+/// The one connection that writes, and checkpoints. Runs a lot of items in one transaction and commits once. When an item fails, the
+/// transaction begins anew with each item in a savepoint of its own: a savepoint copies every page it touches, so none is set without
+/// need. Used by the writer's thread only (and by the opener before that starts).
 /// </summary>
 internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDisposable
 {
@@ -63,9 +64,19 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
             var connection = Open();
             connection.Statement("begin immediate").Run();
             var changesBefore = raw.sqlite3_total_changes(connection.Handle!);
-            while (at < lot.Count)
-                if (lot[at++] is var item && item.TryStart())
-                    RunItem(connection, item);
+            for (var apart = false; at < lot.Count;)
+            {
+                var item = lot[at++];
+                if (!item.TryStart()) continue;
+                _started.Add(item);
+                if (apart) RunApart(connection, item);
+                else if (!TryRun(connection, item))
+                {
+                    apart = true;
+                    RunAgainApart(connection);
+                }
+            }
+
             connection.Statement("commit").Run();
             Count(raw.sqlite3_total_changes(connection.Handle!) - changesBefore);
         }
@@ -87,12 +98,33 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
         return at;
     }
 
+    /// <summary>False when the item failed. Throws when the failure took the whole transaction along (disk full, I/O error).</summary>
+    private static bool TryRun(SqliteConnection connection, SqliteWriteItem item)
+    {
+        try
+        {
+            item.Run(connection);
+            return true;
+        }
+        catch (Exception) when (InTransaction(connection))
+        {
+            return false;
+        }
+    }
+
+    private void RunAgainApart(SqliteConnection connection)
+    {
+        connection.Statement("rollback").Run();
+        for (var i = _started.Count - 1; i >= 0; i--) _started[i].OnRolledBack();
+        connection.Statement("begin immediate").Run();
+        foreach (var item in _started) RunApart(connection, item);
+    }
+
     /// <summary>
     /// A failing item undoes its own savepoint. Throws when the failure took the whole transaction along (disk full, I/O error).
     /// </summary>
-    private void RunItem(SqliteConnection connection, SqliteWriteItem item)
+    private void RunApart(SqliteConnection connection, SqliteWriteItem item)
     {
-        _started.Add(item);
         connection.Statement("savepoint item").Run();
         try
         {

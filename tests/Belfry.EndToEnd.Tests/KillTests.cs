@@ -60,7 +60,8 @@ public class KillTests(ITestOutputHelper output)
 
         await last.Process.TerminateAsync();
         last.Process.ExitCode.ShouldBe(0, last.Process.Output);
-        Query(Path.Combine(data, "belfry.db"), "pragma integrity_check").ShouldBe(["ok"]);
+        foreach (var file in (string[])["belfry.db", "belfry-log.db"])
+            Query(Path.Combine(data, file), "pragma integrity_check").ShouldBe(["ok"], file);
     }
 
     // Some events later and a moment more: on a busy machine a moment alone may pass before the first event is taken.

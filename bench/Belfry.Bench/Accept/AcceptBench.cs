@@ -44,7 +44,7 @@ internal static class AcceptBench
             await server.KillAsync();
         }
 
-        var rowBytes = BareSqlite.EventRowBytes(Path.Combine(data, "belfry.db"));
+        var rowBytes = BareSqlite.EventRowBytes(Path.Combine(data, "belfry-log.db"));
         var bare = BareSqlite.RowsPerSecond(Path.Combine(data, "bare.db"), rowBytes, Connections, TimeSpan.FromSeconds(Seconds));
         var rival = $"bare SQLite, lots of {Connections} rows of {rowBytes} bytes";
         Figure.Print("accept.rate", result.Accepted / (double)Seconds, "events/s", (rival, bare));

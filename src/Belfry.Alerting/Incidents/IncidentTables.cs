@@ -52,20 +52,27 @@ internal static class IncidentTables
         returning next_number
         """, new { count }) - count;
 
+    /// <summary>The text an incident is stored as: made before the transaction, for all writers wait for that.</summary>
+    public static string Document(Incident incident) => JsonSerializer.Serialize(incident, IncidentJson.Default.Incident);
+
     public static void Write(
-        DbConnection connection, int partition, IReadOnlyList<NumberedIncident> incidents) => RowWriter.Execute(connection, """
+        DbConnection connection, int partition, IReadOnlyList<(NumberedIncident, string Document)> incidents) =>
+        RowWriter.Execute(connection, """
         insert into incident (id, number, partition_no, service_id, status, urgency, created_at, updated_at, responders, document)
         values (@id, @number, @partition_no, @service_id, @status, @urgency, @created_at, @updated_at, @responders, @document)
         on conflict (id) do update set status = excluded.status, urgency = excluded.urgency, updated_at = excluded.updated_at,
             responders = excluded.responders, document = excluded.document
         """, IncidentColumns,
         [
-            .. incidents.Select(row => new object?[]
+            .. incidents.Select(pair =>
             {
-                row.Incident.Id.ToString(), row.Number, (long)partition, row.Incident.ServiceId.ToString(), (long)row.Incident.Status,
-                (long)row.Incident.Urgency, row.Incident.CreatedAt.ToUnixTimeMilliseconds(),
-                row.Incident.UpdatedAt.ToUnixTimeMilliseconds(),
-                ResponderColumn.Of(row.Incident), JsonSerializer.Serialize(row.Incident, IncidentJson.Default.Incident),
+                var ((number, incident), document) = pair;
+                return new object?[]
+                {
+                    incident.Id.ToString(), number, (long)partition, incident.ServiceId.ToString(), (long)incident.Status,
+                    (long)incident.Urgency, incident.CreatedAt.ToUnixTimeMilliseconds(), incident.UpdatedAt.ToUnixTimeMilliseconds(),
+                    ResponderColumn.Of(incident), document,
+                };
             }),
         ]);
 

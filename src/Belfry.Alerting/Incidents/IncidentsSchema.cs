@@ -19,7 +19,7 @@ public static class IncidentsSchema
             create table incident_counter (name text not null primary key, next_number bigint not null);
             create table event_state (id text not null primary key, partition_no bigint not null, integration_id text,
                 dedup_key text not null,
-                progress bigint not null, reason text, incident_id text, at_ms bigint not null);
+                progress bigint not null, reason text, incident_id text, at_ms bigint not null) {by key};
             create index event_state_age on event_state (partition_no, at_ms);
             create index event_state_scope on event_state (integration_id, dedup_key, at_ms) where integration_id is not null;
             create table change_event (id text not null primary key, partition_no bigint not null, service_id text not null,

@@ -6,7 +6,7 @@ namespace Belfry.Alerting.Storage;
 /// <summary>One forward-only step of a module's tables. Steps of a module run in order of <paramref name="Number"/>, each once.</summary>
 /// <param name="Module">The owner of the tables, such as <c>incidents</c>.</param>
 /// <param name="Number">From 1.</param>
-/// <param name="Sql">Statements; <c>{bytes}</c> stands for the dialect's type.</param>
+/// <param name="Sql">Statements; <c>{bytes}</c> and <c>{by key}</c> stand for the dialect's words.</param>
 public sealed record SchemaStep(string Module, int Number, string Sql);
 
 /// <summary>Brings the alerting tables up to date.</summary>
@@ -27,7 +27,7 @@ public static class AlertingSchema
                 var done = tx.Connection.ExecuteScalar<long>(
                     "select count(*) from alerting_schema where module = @Module and number = @Number", new { step.Module, step.Number });
                 if (done > 0) return ValueTask.FromResult(true);
-                tx.Connection.Execute(step.Sql.Replace("{bytes}", dialect.Bytes, StringComparison.Ordinal));
+                tx.Connection.Execute(dialect.Spell(step.Sql));
                 tx.Connection.Execute(
                     "insert into alerting_schema (module, number) values (@Module, @Number)", new { step.Module, step.Number });
                 return ValueTask.FromResult(true);

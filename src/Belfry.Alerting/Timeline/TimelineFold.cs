@@ -3,7 +3,6 @@ using System.Text.Json;
 using Belfry.Alerting.Storage;
 using Belfry.Log;
 using Belfry.Outbox;
-using Dapper;
 
 namespace Belfry.Alerting.Timeline;
 
@@ -15,8 +14,15 @@ internal sealed class TimelineFold(int partition, IOutboxStore store, Action cha
 {
     public const string Scope = "timeline";
 
-    private static readonly string[] Columns =
-        ["incident_id", "sequence", "entry_id", "partition_no", "log_offset", "at_ms", "document"];
+    private static readonly string[] Columns = ["incident_id", "entry_id", "partition_no", "log_offset", "at_ms", "document"];
+
+    // The next number of its incident, unless the entry is there. Each row sees those before it.
+    private const string Insert = """
+        insert into timeline_entry (incident_id, sequence, entry_id, partition_no, log_offset, at_ms, document)
+        select @incident_id, 1 + coalesce((select max(sequence) from timeline_entry where incident_id = @incident_id), 0),
+            @entry_id, @partition_no, @log_offset, @at_ms, @document
+        where not exists (select 1 from timeline_entry where entry_id = @entry_id)
+        """;
 
     private readonly PartitionFence _fence = new(Scope, partition);
 
@@ -28,15 +34,15 @@ internal sealed class TimelineFold(int partition, IOutboxStore store, Action cha
 
     public async ValueTask FoldAsync(IReadOnlyList<LogRecord> batch, CancellationToken cancel)
     {
-        var entries = new List<(long Offset, LogEntry Entry)>(batch.Count);
+        var rows = new List<object?[]>(batch.Count);
         var rejected = new List<(LogRecord Record, string Reason)>();
         foreach (var record in batch)
-            if (TimelineJson.Decode(record, out var reason) is { } entry) entries.Add((record.Offset, entry));
+            if (TimelineJson.Decode(record, out var reason) is { } entry) rows.Add(RowOf(record, entry));
             else rejected.Add((record, reason));
         await store.WriteAsync(tx =>
         {
             _fence.Check(tx.Connection);
-            Add(tx.Connection, entries);
+            RowWriter.Execute(tx.Connection, Insert, Columns, rows);
             PutAside(tx.Connection, rejected);
             _fence.SavePositions(tx.Connection, batch);
             return ValueTask.FromResult(true);
@@ -54,31 +60,10 @@ internal sealed class TimelineFold(int partition, IOutboxStore store, Action cha
 
     public ValueTask StopAsync(CancellationToken cancel) => ValueTask.CompletedTask;
 
-    private void Add(DbConnection connection, List<(long Offset, LogEntry Entry)> entries)
-    {
-        if (entries.Count == 0) return;
-        var seen = connection.Query<string>(
-            "select entry_id from timeline_entry where entry_id in @ids",
-            new { ids = entries.Select(e => e.Entry.Id.ToString()).Distinct() }).ToHashSet();
-        var last = connection.Query<(string Incident, long Sequence)>(
-                "select incident_id, max(sequence) from timeline_entry where incident_id in @ids group by incident_id",
-                new { ids = entries.Select(e => e.Entry.IncidentId.ToString()).Distinct() })
-            .ToDictionary(row => row.Incident, row => row.Sequence);
-        var rows = new List<object?[]>(entries.Count);
-        foreach (var (offset, entry) in entries)
-        {
-            if (!seen.Add(entry.Id.ToString())) continue;
-            var incident = entry.IncidentId.ToString();
-            var sequence = last[incident] = last.GetValueOrDefault(incident) + 1;
-            rows.Add(
-                [incident, sequence, entry.Id.ToString(), (long)partition, offset, entry.At.ToUnixTimeMilliseconds(), Document(entry)]);
-        }
-
-        RowWriter.Execute(connection, """
-            insert into timeline_entry (incident_id, sequence, entry_id, partition_no, log_offset, at_ms, document)
-            values (@incident_id, @sequence, @entry_id, @partition_no, @log_offset, @at_ms, @document)
-            """, Columns, rows);
-    }
+    private object?[] RowOf(LogRecord record, LogEntry entry) =>
+    [
+        entry.IncidentId.ToString(), entry.Id.ToString(), (long)partition, record.Offset, entry.At.ToUnixTimeMilliseconds(), Document(entry),
+    ];
 
     private void PutAside(DbConnection connection, List<(LogRecord Record, string Reason)> rejected) => RowWriter.Execute(connection, """
         insert into timeline_rejected (partition_no, log_offset, reason, value) values (@partition_no, @log_offset, @reason, @value)

@@ -14,7 +14,6 @@ public static class TimelineSchema
                 log_offset bigint not null, at_ms bigint not null, document text not null, primary key (incident_id, sequence));
             create unique index timeline_entry_id on timeline_entry (entry_id);
             create index timeline_entry_at on timeline_entry (at_ms);
-            create index timeline_entry_partition on timeline_entry (partition_no, incident_id, sequence);
             create table timeline_rejected (partition_no bigint not null, log_offset bigint not null, reason text not null,
                 value {bytes} not null,
                 primary key (partition_no, log_offset));

@@ -16,17 +16,19 @@ using Belfry.Sqlite;
 namespace Belfry.Server.Hosting;
 
 /// <summary>
-/// The embedded shape (design section 1): log and stores in one SQLite file, one process. Opened before the web host is built and closed
-/// after it has stopped, so that nothing loses its store while it drains.
+/// The embedded shape (design section 1): log and stores in two SQLite files, one process. Each file has a writer of its own, so that
+/// accepting an event never waits for what is being made of others. Opened before the web host is built and closed after it has
+/// stopped, so that nothing loses its store while it drains.
 /// </summary>
 internal sealed class EmbeddedShape : IAsyncDisposable
 {
     private const int LinkKeyBytes = 32;
 
     private EmbeddedShape(
-        ServerOptions options, SqliteFile file, SqliteLog log, SqliteOutboxStore store, TimeProvider time, ILoggerFactory loggers)
+        ServerOptions options, SqliteFile file, SqliteFile logFile, SqliteLog log, SqliteOutboxStore store, TimeProvider time,
+        ILoggerFactory loggers)
     {
-        (Options, File, Log, Store, Time, Loggers) = (options, file, log, store, time, loggers);
+        (Options, File, LogFile, Log, Store, Time, Loggers) = (options, file, logFile, log, store, time, loggers);
         Topics = new Topics();
         Ids = new IdSource(() => Guid.CreateVersion7(time.GetUtcNow()));
         Catalog = new CatalogReader(store, log, time, loggers.CreateLogger<CatalogReader>());
@@ -39,7 +41,12 @@ internal sealed class EmbeddedShape : IAsyncDisposable
     }
 
     public ServerOptions Options { get; }
+    /// <summary>The stores.</summary>
     public SqliteFile File { get; }
+
+    /// <summary>The log. It never is behind: what a store has taken from it was durable before.</summary>
+    public SqliteFile LogFile { get; }
+
     public SqliteLog Log { get; }
     public SqliteOutboxStore Store { get; }
     public TimeProvider Time { get; }
@@ -63,13 +70,15 @@ internal sealed class EmbeddedShape : IAsyncDisposable
     {
         PrivateFiles.MakeFolder(options.DataDir);
         PrivateFiles.MakeFolder(Path.Combine(options.DataDir, "keys"));
-        var file = SqliteFile.Open(
-            Path.Combine(options.DataDir, "belfry.db"), new SqliteFileOptions { Logger = loggers.CreateLogger<SqliteFile>() });
+        var fileOptions = new SqliteFileOptions { Logger = loggers.CreateLogger<SqliteFile>() };
+        var file = SqliteFile.Open(Path.Combine(options.DataDir, "belfry.db"), fileOptions);
+        SqliteFile? logFile = null;
         try
         {
-            var log = await SqliteLog.OpenAsync(file, time, cancel: cancel);
+            logFile = SqliteFile.Open(Path.Combine(options.DataDir, "belfry-log.db"), fileOptions);
+            var log = await SqliteLog.OpenAsync(logFile, time, cancel: cancel);
             var store = await SqliteOutboxStore.OpenAsync(file, cancel);
-            var shape = new EmbeddedShape(options, file, log, store, time, loggers);
+            var shape = new EmbeddedShape(options, file, logFile, log, store, time, loggers);
             await log.DeclareAsync(shape.Topics.All, cancel);
             await AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, EmbeddedPipeline.SchemaSteps, cancel);
             await shape.Catalog.RefreshAsync(cancel);
@@ -80,6 +89,7 @@ internal sealed class EmbeddedShape : IAsyncDisposable
         }
         catch
         {
+            if (logFile is not null) await logFile.DisposeAsync();
             await file.DisposeAsync();
             throw;
         }
@@ -102,5 +112,9 @@ internal sealed class EmbeddedShape : IAsyncDisposable
             Ids, Time, Loggers.CreateLogger<EventAcceptor>()));
     }
 
-    public ValueTask DisposeAsync() => File.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await LogFile.DisposeAsync();
+        await File.DisposeAsync();
+    }
 }

@@ -60,5 +60,7 @@ internal sealed class LogAppend(IReadOnlyList<LogAppend.Row> rows, Func<DateTime
             partition.TouchedBy = null;
             partition.NextOffset = nextOffset;
         }
+
+        _before.Clear();
     }
 }

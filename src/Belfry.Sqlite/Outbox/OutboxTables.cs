@@ -60,12 +60,20 @@ internal static class OutboxTables
         return messages;
     }
 
+    /// <summary>Sequences that follow one another go in one statement.</summary>
     public static void Delete(SqliteConnection connection, string lane, IReadOnlyList<long> sequences)
     {
-        foreach (var sequence in sequences)
-            connection.Statement(
-                    "delete from outbox_message where lane_id = (select id from outbox_lane where name = ?1) and sequence = ?2")
-                .Bind(1, lane).Bind(2, sequence).Run();
+        for (var at = 0; at < sequences.Count;)
+        {
+            var first = sequences[at];
+            var last = first;
+            while (++at < sequences.Count && sequences[at] == last + 1) last++;
+            connection.Statement("""
+                    delete from outbox_message
+                    where lane_id = (select id from outbox_lane where name = ?1) and sequence between ?2 and ?3
+                    """)
+                .Bind(1, lane).Bind(2, first).Bind(3, last).Run();
+        }
     }
 
     /// <summary>The lane's row id, and the first of <paramref name="count"/> sequences that are now the caller's.</summary>
