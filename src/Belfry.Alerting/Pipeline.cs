@@ -39,7 +39,7 @@ public static class Pipeline
     // Events and commands of a service -> incidents, assignments, level timers: one transaction a batch.
     private static Hop Incidents(PipelinePorts ports) => Consume(
         ports, "incidents", IncidentHop.Group(ports.Topics), logger => IncidentHop.Create(
-        ports.Log, ports.Store, ports.Topics, () => ports.Catalog.Current, ports.Changes, ports.Time, logger,
+        ports.Log, ports.Store, ports.Dialect, ports.Topics, () => ports.Catalog.Current, ports.Changes, ports.Time, logger,
         ports.Options.OutboxLookAgain));
 
     // Assignments, contact rules and timers fired of a user -> notifications and rule timers.

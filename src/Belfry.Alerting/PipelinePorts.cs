@@ -1,6 +1,7 @@
 using Belfry.Alerting.Catalog;
 using Belfry.Alerting.Incidents;
 using Belfry.Alerting.People;
+using Belfry.Alerting.Storage;
 using Belfry.Deliveries;
 using Belfry.Log;
 using Belfry.Outbox;
@@ -33,6 +34,7 @@ public sealed record PipelinePorts
 
     /// <summary>The alerting store; all schema steps have run.</summary>
     public required IOutboxStore Store { get; init; }
+    public required SqlDialect Dialect { get; init; }
     public required ITaskStore Tasks { get; init; }
     public required IDeliveryStore Deliveries { get; init; }
     public required IParkedRecordStore Parked { get; init; }

@@ -12,7 +12,7 @@ internal static class SqliteConnections
     public static SqliteConnection OpenWriter(string path, SqliteFileOptions options) => Open(path, SqliteOpenMode.ReadWriteCreate, $"""
         pragma journal_mode = wal;
         pragma synchronous = full;
-        pragma wal_autocheckpoint = 4000;
+        pragma wal_autocheckpoint = {options.CheckpointPages};
         pragma journal_size_limit = {options.WalBytesMax};
         pragma cache_size = -{options.CacheBytes >> 10};
         pragma temp_store = memory;

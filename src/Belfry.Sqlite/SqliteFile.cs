@@ -55,7 +55,7 @@ public sealed class SqliteFile : IAsyncDisposable
             throw;
         }
 
-        new Thread(file.WriteLoop) { IsBackground = true, Name = "sqlite-writer" }.Start();
+        new Thread(file.WriteLoop) { IsBackground = true, Name = System.IO.Path.GetFileName(path) }.Start();
         return file;
     }
 

@@ -24,6 +24,12 @@ public sealed record SqliteFileOptions
     /// <summary>Past this length of the write-ahead log the writer waits for readers to let it start over. Default 64 MiB.</summary>
     public long WalBytesMax { get; init; } = 64L << 20;
 
+    /// <summary>
+    /// Pages of 4 KiB in the write-ahead log after which a commit also brings them into the file. Fewer means shorter stalls, and more
+    /// writing where the same pages change again and again. Default 4,000.
+    /// </summary>
+    public int CheckpointPages { get; init; } = 4_000;
+
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
     /// <exception cref="ArgumentException">A bound is below 1; names all that are.</exception>
@@ -35,6 +41,7 @@ public sealed record SqliteFileOptions
         if (Readers < 1) faults.Add($"{nameof(Readers)} is {Readers}, at least 1 is needed");
         if (CacheBytes < 1 << 16) faults.Add($"{nameof(CacheBytes)} is {CacheBytes}, at least 65536 is needed");
         if (WalBytesMax < 1 << 20) faults.Add($"{nameof(WalBytesMax)} is {WalBytesMax}, at least 1048576 is needed");
+        if (CheckpointPages < 1) faults.Add($"{nameof(CheckpointPages)} is {CheckpointPages}, at least 1 is needed");
         if (QueueWaitMax <= TimeSpan.Zero) faults.Add($"{nameof(QueueWaitMax)} is {QueueWaitMax}, more than zero is needed");
         if (faults.Count > 0) throw new ArgumentException($"SqliteFileOptions: {string.Join("; ", faults)}.");
     }

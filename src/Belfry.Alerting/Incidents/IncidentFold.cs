@@ -8,8 +8,8 @@ namespace Belfry.Alerting.Incidents;
 
 /// <summary>What the incident folds of all partitions share.</summary>
 internal sealed record IncidentPorts(
-    IPartitionedLog Log, IOutboxStore Store, Topics Topics, Func<CatalogSnapshot> Catalog, IncidentChanges Changes, TimeProvider Time,
-    ILogger Logger, TimeSpan LookAgain);
+    IPartitionedLog Log, IOutboxStore Store, SqlDialect Dialect, Topics Topics, Func<CatalogSnapshot> Catalog, IncidentChanges Changes,
+    TimeProvider Time, ILogger Logger, TimeSpan LookAgain);
 
 /// <summary>
 /// The owner's fold of one partition: decode, ask what is known, let the core decide, and write everything that follows in one fenced
@@ -121,8 +121,8 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
         var absent = inputs.Where(input => input.Command is not null).Select(input => input.Command!.IncidentId).Distinct()
             .Where(id => _core.Find(id) is null).ToList();
         return await ports.Store.ReadAsync(connection => ValueTask.FromResult((
-            IncidentTables.Processed(connection, ids),
-            absent.Count == 0 ? [] : IncidentTables.Named(connection, partition, absent))), cancel);
+            IncidentTables.Processed(connection, ports.Dialect, ids),
+            absent.Count == 0 ? [] : IncidentTables.Named(connection, ports.Dialect, partition, absent))), cancel);
     }
 
     private void Admit(IReadOnlyList<NumberedIncident> incidents)

@@ -1,4 +1,5 @@
 using Belfry.Alerting.Catalog;
+using Belfry.Alerting.Storage;
 using Belfry.Log;
 using Belfry.Outbox;
 using Microsoft.Extensions.Logging;
@@ -18,6 +19,7 @@ public static class IncidentHop
     /// <summary>Makes the owners.</summary>
     /// <param name="log">Where the relay publishes.</param>
     /// <param name="store">The alerting store; <see cref="IncidentsSchema.Steps"/> have run.</param>
+    /// <param name="dialect">Of that store.</param>
     /// <param name="topics">The declared topics.</param>
     /// <param name="catalog">The newest configuration; asked once a batch.</param>
     /// <param name="changes">Poked after each commit.</param>
@@ -26,10 +28,10 @@ public static class IncidentHop
     /// <param name="lookAgain">Of the relays; see <see cref="OutboxRelay.LookAgain"/>.</param>
     /// <param name="isTransient">Which store faults are repeated without end; null: <see cref="StoreUnavailableException"/> only.</param>
     public static PartitionOwnerFactory Create(
-        IPartitionedLog log, IOutboxStore store, Topics topics, Func<CatalogSnapshot> catalog, IncidentChanges changes, TimeProvider time,
-        ILogger logger, TimeSpan lookAgain, Func<Exception, bool>? isTransient = null)
+        IPartitionedLog log, IOutboxStore store, SqlDialect dialect, Topics topics, Func<CatalogSnapshot> catalog, IncidentChanges changes,
+        TimeProvider time, ILogger logger, TimeSpan lookAgain, Func<Exception, bool>? isTransient = null)
     {
-        var ports = new IncidentPorts(log, store, topics, catalog, changes, time, logger, lookAgain);
+        var ports = new IncidentPorts(log, store, dialect, topics, catalog, changes, time, logger, lookAgain);
         var options = new BatchOwnerOptions { IsTransient = isTransient ?? (fault => fault is StoreUnavailableException) };
         return (partition, sources) => new BatchOwner(sources, new IncidentFold(partition, ports), options, time, logger);
     }

@@ -30,19 +30,20 @@ internal static class IncidentTables
     ];
 
     /// <summary>Those of the ids that this partition has.</summary>
-    public static IReadOnlyList<NumberedIncident> Named(DbConnection connection, int partition, IReadOnlyList<IncidentId> ids) =>
+    public static IReadOnlyList<NumberedIncident> Named(
+        DbConnection connection, SqlDialect dialect, int partition, IReadOnlyList<IncidentId> ids) =>
     [
         .. connection.Query<(long Number, string Document)>(
-            "select number, document from incident where id in @ids and partition_no = @partition",
-            new { partition, ids = ids.Select(id => id.ToString()) }).Select(Read),
+            $"select number, document from incident where id {dialect.In("@ids")} and partition_no = @partition",
+            new { partition, ids = SqlDialect.JsonOf(ids) }).Select(Read),
     ];
 
     /// <summary>Which of the ids have been processed. Failed ones may come again, repaired.</summary>
-    public static IReadOnlyList<EventId> Processed(DbConnection connection, IReadOnlyList<EventId> ids) =>
+    public static IReadOnlyList<EventId> Processed(DbConnection connection, SqlDialect dialect, IReadOnlyList<EventId> ids) =>
     [
         .. connection.Query<string>(
-            "select id from event_state where id in @ids and progress <> 2",
-            new { ids = ids.Select(id => id.ToString()) }).Select(Id.Parse<EventId>),
+            $"select id from event_state where id {dialect.In("@ids")} and progress <> 2",
+            new { ids = SqlDialect.JsonOf(ids) }).Select(Id.Parse<EventId>),
     ];
 
     /// <summary>Takes <paramref name="count"/> numbers and returns the first.</summary>

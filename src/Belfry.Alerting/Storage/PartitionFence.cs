@@ -43,6 +43,12 @@ public sealed class PartitionFence(string scope, int partition)
                 "select topic, next_offset from fold_position where scope = @scope and partition_no = @partition", new { scope, partition })
             .ToDictionary(row => new TopicPartition(row.Topic, partition), row => row.Next);
 
+    /// <summary>How far the folds of any scope have got: a log that ends before was restored, or lost, without the store.</summary>
+    public static IReadOnlyDictionary<TopicPartition, long> Furthest(DbConnection connection) =>
+        connection.Query<(string Topic, long Partition, long Next)>(
+                "select topic, partition_no, max(next_offset) from fold_position group by topic, partition_no")
+            .ToDictionary(row => new TopicPartition(row.Topic, (int)row.Partition), row => row.Next);
+
     /// <summary>Saves the next offset of each source that the batch has records of.</summary>
     public void SavePositions(DbConnection connection, IReadOnlyList<LogRecord> batch)
     {

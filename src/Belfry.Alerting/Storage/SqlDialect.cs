@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Belfry.Alerting.Storage;
 
 /// <summary>
@@ -9,10 +11,19 @@ namespace Belfry.Alerting.Storage;
 /// <param name="ByKey">
 /// Ends the <c>create table</c> of short rows that are to be kept in order of their key: stands for <c>{by key}</c> in schema scripts.
 /// </param>
-public sealed record SqlDialect(string Name, string Bytes, string ByKey)
+/// <param name="TextsOfJson">The query of the texts in a JSON array, with <c>{0}</c> for the array.</param>
+public sealed record SqlDialect(string Name, string Bytes, string ByKey, string TextsOfJson)
 {
-    public static SqlDialect Sqlite { get; } = new("SQLite", "blob", "without rowid");
-    public static SqlDialect Postgres { get; } = new("PostgreSQL", "bytea", "");
+    public static SqlDialect Sqlite { get; } = new("SQLite", "blob", "without rowid", "select value from json_each({0})");
+    public static SqlDialect Postgres { get; } = new("PostgreSQL", "bytea", "", "select json_array_elements_text({0}::json)");
+
+    /// <summary>
+    /// A list of ids as one parameter, made by <see cref="JsonOf"/>: the statement's text is the same for any length and planned once.
+    /// </summary>
+    internal string In(string parameter) => $"in ({string.Format(CultureInfo.InvariantCulture, TextsOfJson, parameter)})";
+
+    /// <summary>A JSON array of ids, whose text forms need no escaping.</summary>
+    internal static string JsonOf<T>(IEnumerable<T> ids) where T : struct, IId<T> => $"[{string.Join(',', ids.Select(id => $"\"{id}\""))}]";
 
     /// <summary>A schema script in this dialect.</summary>
     internal string Spell(string script) =>

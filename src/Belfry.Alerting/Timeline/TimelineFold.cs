@@ -16,12 +16,12 @@ internal sealed class TimelineFold(int partition, IOutboxStore store, Action cha
 
     private static readonly string[] Columns = ["incident_id", "entry_id", "partition_no", "log_offset", "at_ms", "document"];
 
-    // The next number of its incident, unless the entry is there. Each row sees those before it.
+    // The next number of its incident, unless the entry is there. Each row sees those before it; 'where true' parts select and conflict.
     private const string Insert = """
         insert into timeline_entry (incident_id, sequence, entry_id, partition_no, log_offset, at_ms, document)
         select @incident_id, 1 + coalesce((select max(sequence) from timeline_entry where incident_id = @incident_id), 0),
             @entry_id, @partition_no, @log_offset, @at_ms, @document
-        where not exists (select 1 from timeline_entry where entry_id = @entry_id)
+        where true on conflict (entry_id) do nothing
         """;
 
     private readonly PartitionFence _fence = new(Scope, partition);

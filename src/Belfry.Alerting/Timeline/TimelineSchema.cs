@@ -11,7 +11,7 @@ public static class TimelineSchema
         new SchemaStep("timeline", 1, """
             create table timeline_entry (incident_id text not null, sequence bigint not null, entry_id text not null,
                 partition_no bigint not null,
-                log_offset bigint not null, at_ms bigint not null, document text not null, primary key (incident_id, sequence));
+                log_offset bigint not null, at_ms bigint not null, document text not null, primary key (incident_id, sequence)) {by key};
             create unique index timeline_entry_id on timeline_entry (entry_id);
             create index timeline_entry_at on timeline_entry (at_ms);
             create table timeline_rejected (partition_no bigint not null, log_offset bigint not null, reason text not null,

@@ -21,6 +21,7 @@ internal static class EmbeddedPipeline
         {
             Log = shape.Log,
             Store = shape.Store,
+            Dialect = SqlDialect.Sqlite,
             Tasks = await SqliteTaskStore.OpenAsync(shape.File, cancel),
             Deliveries = await SqliteDeliveryStore.OpenAsync(shape.File, cancel),
             Parked = await SqliteParkedRecordStore.OpenAsync(shape.File, cancel),

@@ -23,6 +23,7 @@ namespace Belfry.Server.Hosting;
 internal sealed class EmbeddedShape : IAsyncDisposable
 {
     private const int LinkKeyBytes = 32;
+    private const int LogCheckpointPages = 500;
 
     private EmbeddedShape(
         ServerOptions options, SqliteFile file, SqliteFile logFile, SqliteLog log, SqliteOutboxStore store, TimeProvider time,
@@ -64,23 +65,27 @@ internal sealed class EmbeddedShape : IAsyncDisposable
     /// <summary>Opens or creates everything under the data folder and brings its tables up to date.</summary>
     /// <exception cref="SqliteFileInUseException">Another process serves this folder.</exception>
     /// <exception cref="TopicMismatchException">The file was made with other partition counts.</exception>
-    /// <exception cref="InvalidOperationException">A key in the folder is damaged, or not the one that secrets are sealed with.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A key in the folder is damaged, or not the one that secrets are sealed with; or the log's file is older than the stores'.
+    /// </exception>
     public static async Task<EmbeddedShape> OpenAsync(
         ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
     {
         PrivateFiles.MakeFolder(options.DataDir);
         PrivateFiles.MakeFolder(Path.Combine(options.DataDir, "keys"));
         var fileOptions = new SqliteFileOptions { Logger = loggers.CreateLogger<SqliteFile>() };
-        var file = SqliteFile.Open(Path.Combine(options.DataDir, "belfry.db"), fileOptions);
+        var file = SqliteFile.Open(StorePathOf(options), fileOptions);
         SqliteFile? logFile = null;
         try
         {
-            logFile = SqliteFile.Open(Path.Combine(options.DataDir, "belfry-log.db"), fileOptions);
+            // Senders wait for commits of the log, and its pages do not change again: nothing is saved by bringing many over at once.
+            logFile = SqliteFile.Open(LogPathOf(options), fileOptions with { CheckpointPages = LogCheckpointPages });
             var log = await SqliteLog.OpenAsync(logFile, time, cancel: cancel);
             var store = await SqliteOutboxStore.OpenAsync(file, cancel);
             var shape = new EmbeddedShape(options, file, logFile, log, store, time, loggers);
             await log.DeclareAsync(shape.Topics.All, cancel);
             await AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, EmbeddedPipeline.SchemaSteps, cancel);
+            await CheckOfOneTimeAsync(options, log, store, cancel);
             await shape.Catalog.RefreshAsync(cancel);
             if (await shape.People.SecretsWithoutKeyAsync(cancel) is > 0 and var count)
                 throw new InvalidOperationException(
@@ -94,6 +99,21 @@ internal sealed class EmbeddedShape : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>What comes at offsets that the stores have taken already would be passed over in silence.</summary>
+    private static async Task CheckOfOneTimeAsync(ServerOptions options, SqliteLog log, SqliteOutboxStore store, CancellationToken cancel)
+    {
+        var furthest = await store.ReadAsync(connection => ValueTask.FromResult(PartitionFence.Furthest(connection)), cancel);
+        foreach (var (source, next) in furthest.OrderBy(pair => pair.Key))
+            if (await log.OffsetsAsync(source, cancel) is var (_, end) && end < next)
+                throw new InvalidOperationException(
+                    $"'{LogPathOf(options)}' ends at {end} in {source}, but '{StorePathOf(options)}' has taken it up to {next}: the files " +
+                    "are not of one time. Restore both from the same backup, or start with an empty folder.");
+    }
+
+    private static string StorePathOf(ServerOptions options) => Path.Combine(options.DataDir, "belfry.db");
+
+    private static string LogPathOf(ServerOptions options) => Path.Combine(options.DataDir, "belfry-log.db");
 
     private static string SecretsKeyOf(ServerOptions options) => Path.Combine(options.DataDir, "keys", "secrets.key");
 

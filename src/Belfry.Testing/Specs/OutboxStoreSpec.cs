@@ -143,6 +143,19 @@ public abstract class OutboxStoreSpec : IAsyncLifetime
     }
 
     [Fact]
+    public virtual async Task Of_many_added_at_once_any_may_go_first()
+    {
+        await AddAsync("a", [.. Enumerable.Range(0, 200).Select(n => Record($"{n}"))]);
+        var pending = await Store.PendingAsync("a", 1_000, default);
+        long[] gone = [.. pending.Where((_, n) => n % 3 == 0 || n is > 60 and < 140).Select(m => m.Sequence)];
+        await Store.DeleteAsync("a", gone, default);
+        (await Store.PendingAsync("a", 1_000, default)).ShouldBe(
+            pending.Where(m => !gone.Contains(m.Sequence)), MessageComparer.Instance);
+        await Store.DeleteAsync("a", [.. pending.Select(m => m.Sequence)], default);
+        (await Store.PendingAsync("a", 1_000, default)).ShouldBeEmpty();
+    }
+
+    [Fact]
     public virtual async Task Sequences_go_on_growing_after_a_lane_was_emptied()
     {
         await AddAsync("a", Record("1"), Record("2"));
@@ -193,6 +206,16 @@ public abstract class OutboxStoreSpec : IAsyncLifetime
             return ValueTask.FromResult(true);
         }, cancelled.Token));
         (await CountAsync()).ShouldBe(0);
+    }
+
+    private sealed class MessageComparer : IEqualityComparer<OutboxMessage>
+    {
+        public static readonly MessageComparer Instance = new();
+
+        public bool Equals(OutboxMessage? one, OutboxMessage? other) =>
+            one!.Sequence == other!.Sequence && Text(one) == Text(other);
+
+        public int GetHashCode(OutboxMessage message) => message.Sequence.GetHashCode();
     }
 
     protected static OutgoingRecord Record(string value) =>

@@ -41,7 +41,8 @@ internal sealed class FoldDesk : IAsyncDisposable
 
     public async Task<IncidentFold> TakeOverAsync()
     {
-        var ports = new IncidentPorts(Log, Store, Topics, () => Desk.Catalog, Changes, Time, NullLogger.Instance, TimeSpan.FromSeconds(5));
+        var ports = new IncidentPorts(
+            Log, Store, SqlDialect.Sqlite, Topics, () => Desk.Catalog, Changes, Time, NullLogger.Instance, TimeSpan.FromSeconds(5));
         var fold = new IncidentFold(0, ports);
         _folds.Add(fold);
         Positions = await fold.LoadAsync(default);

@@ -4,6 +4,7 @@ using Belfry.Alerting.Events;
 using Belfry.Alerting.Feedback;
 using Belfry.Alerting.Incidents;
 using Belfry.Alerting.People;
+using Belfry.Alerting.Storage;
 using Belfry.Deliveries;
 using Belfry.Log;
 using Belfry.Testing;
@@ -38,6 +39,7 @@ internal sealed class AlertingNode
         {
             Log = _log,
             Store = store,
+            Dialect = SqlDialect.Sqlite,
             Tasks = new NodeTaskStore(node, world.Tasks),
             Deliveries = new NodeDeliveryStore(node, world.Deliveries, world.Observer),
             Parked = world.Parked.On(node),
