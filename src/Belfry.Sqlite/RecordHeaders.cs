@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace Belfry.Sqlite;
 
-/// <summary>The headers of a record as one blob: each name and value in order, as <see cref="PackedBytes"/>. No headers are a SQL null.</summary>
+/// <summary>
+/// The headers of a record as one blob: each name and value in order, as <see cref="PackedBytes"/>. No headers are a SQL null.
+/// </summary>
 internal static class RecordHeaders
 {
     public static byte[]? Encode(IReadOnlyList<KeyValuePair<string, string>> headers)

@@ -62,7 +62,8 @@ public sealed class SqliteFile : IAsyncDisposable
     /// <summary>
     /// Runs <paramref name="work"/> on the writer's thread inside a transaction; once this completes, what it wrote is durable. When the
     /// work throws, only its own writes are undone and its exception comes out. The work may run twice, for another's failure begins the
-    /// transaction anew: it must only touch the connection, must not keep it, and must be short, since all writers wait for it. Cancelling helps until the work starts; afterwards the outcome is told.
+    /// transaction anew: it must only touch the connection, must not keep it, and must be short, since all writers wait for it.
+    /// Cancelling helps until the work starts; afterwards the outcome is told.
     /// </summary>
     /// <exception cref="StoreUnavailableException">
     /// The commit failed and nothing was written, or the queue stayed full and the work never ran. Retryable.

@@ -13,7 +13,7 @@ public sealed class OutageTests(RunningServer server) : IClassFixture<RunningSer
     public async Task An_event_that_is_not_durable_is_answered_503_and_taken_when_it_comes_again()
     {
         var body = server.Trigger("\"dedup_key\":\"again\"");
-        await using (await Outage.BeginAsync(server.Shape.File))
+        await using (await Outage.BeginAsync(server.Shape.LogFile))
         {
             using var refused = await server.PostAsync("/v2/enqueue", body);
             refused.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
@@ -26,12 +26,21 @@ public sealed class OutageTests(RunningServer server) : IClassFixture<RunningSer
         await server.ShownAsync(["again"]);
     }
 
+    [Fact]
+    public async Task An_event_is_taken_while_the_store_alone_is_away_and_is_an_incident_afterwards()
+    {
+        await using (await Outage.BeginAsync(server.Shape.File))
+            (await server.PostAsync("/v2/enqueue", server.Trigger("\"dedup_key\":\"meanwhile\""))).StatusCode.ShouldBe(HttpStatusCode.Accepted);
+        await server.ShownAsync(["meanwhile"]);
+    }
+
     [Theory]
     [InlineData("acknowledge")]
     [InlineData("note")]
     public async Task A_form_is_answered_by_a_page_that_says_when_to_come_again(string action)
     {
         var page = $"/incidents/{(string)(await server.TriggerAsync($"Form {action}"))["id"]!}";
+        await using (await Outage.BeginAsync(server.Shape.LogFile))
         await using (await Outage.BeginAsync(server.Shape.File))
         {
             using var refused = await server.SubmitAsync(page, $"form[action='{page}/{action}']", ("text", "Looking"));
@@ -63,6 +72,7 @@ public sealed class OutageTests(RunningServer server) : IClassFixture<RunningSer
     public async Task The_api_answers_in_its_error_shape(string method, string path, string body)
     {
         await server.TriggerAsync("For the API");
+        await using var logOutage = await Outage.BeginAsync(server.Shape.LogFile);
         await using var outage = await Outage.BeginAsync(server.Shape.File);
         var (status, answer, raw) = await server.CallAsync(new HttpMethod(method), path, body);
         status.ShouldBe(503);

@@ -58,6 +58,34 @@ public sealed class SqliteFileTests : IDisposable
     }
 
     [Fact]
+    public async Task A_lot_that_begins_anew_takes_back_what_ran_and_runs_each_once_more()
+    {
+        await using var file = await OpenAsync();
+        using var held = await HoldWriterAsync(file);
+        var story = new List<string>();
+        Task Write(string name, Action<SqliteConnection> work) => file.WriteAsync(
+            c =>
+            {
+                story.Add($"{name} runs");
+                work(c);
+                return 0;
+            },
+            _ => story.Add($"{name} is committed"), () => story.Add($"{name} is undone"), default).AsTask();
+        var first = Write("first", c => Execute(c, "insert into t values (1)"));
+        var failing = Write("failing", c => throw new FormatException("mine"));
+        var last = Write("last", c => Execute(c, "insert into t values (3)"));
+        held.Release();
+        await Task.WhenAll(first, last);
+        await Should.ThrowAsync<FormatException>(failing);
+        story.ShouldBe(
+            [
+                "first runs", "failing runs", "failing is undone", "first is undone",
+                "first runs", "failing runs", "failing is undone", "last runs", "first is committed", "last is committed",
+            ]);
+        (await NumbersAsync(file)).ShouldBe([1, 3]);
+    }
+
+    [Fact]
     public async Task A_commit_that_fails_fails_all_of_its_lot_and_the_writer_goes_on()
     {
         await using var file = await OpenAsync();
@@ -192,7 +220,8 @@ public sealed class SqliteFileTests : IDisposable
     public void Options_out_of_range_are_all_named()
     {
         var error = Should.Throw<ArgumentException>(
-            () => SqliteFile.Open(_folder.File, new SqliteFileOptions { Readers = 0, LotItemsMax = -1 }));
+            () => SqliteFile.Open(_folder.File, new SqliteFileOptions { Readers = 0, LotItemsMax = -1, CheckpointPages = 0 }));
+        error.Message.ShouldContain("CheckpointPages is 0");
         error.Message.ShouldContain("Readers");
         error.Message.ShouldContain("LotItemsMax");
     }

@@ -11,7 +11,7 @@ internal static class AcceptBench
     private const int AlertKeys = 100;
 
     // A server compiles what runs often a second time, better, and has done most of that by then.
-    private const int WarmUpSeconds = 30;
+    private const int WarmUpSeconds = 90;
     private const int Seconds = 10;
     private const int WarmUpPerSecond = 100;
     private const int EventsPerSecond = 1_000;

@@ -16,12 +16,13 @@ internal sealed class TimelineFold(int partition, IOutboxStore store, Action cha
 
     private static readonly string[] Columns = ["incident_id", "entry_id", "partition_no", "log_offset", "at_ms", "document"];
 
-    // The next number of its incident, unless the entry is there. Each row sees those before it; 'where true' parts select and conflict.
+    // The next number of its incident, unless the entry is there. Each row sees those before it. (Not from a select: SQLite would make a
+    // temporary table for each row, since the select reads what the insert writes.)
     private const string Insert = """
         insert into timeline_entry (incident_id, sequence, entry_id, partition_no, log_offset, at_ms, document)
-        select @incident_id, 1 + coalesce((select max(sequence) from timeline_entry where incident_id = @incident_id), 0),
-            @entry_id, @partition_no, @log_offset, @at_ms, @document
-        where true on conflict (entry_id) do nothing
+        values (@incident_id, (select 1 + coalesce(max(sequence), 0) from timeline_entry where incident_id = @incident_id),
+            @entry_id, @partition_no, @log_offset, @at_ms, @document)
+        on conflict (entry_id) do nothing
         """;
 
     private readonly PartitionFence _fence = new(Scope, partition);
@@ -62,7 +63,8 @@ internal sealed class TimelineFold(int partition, IOutboxStore store, Action cha
 
     private object?[] RowOf(LogRecord record, LogEntry entry) =>
     [
-        entry.IncidentId.ToString(), entry.Id.ToString(), (long)partition, record.Offset, entry.At.ToUnixTimeMilliseconds(), Document(entry),
+        entry.IncidentId.ToString(), entry.Id.ToString(), (long)partition, record.Offset, entry.At.ToUnixTimeMilliseconds(),
+        Document(entry),
     ];
 
     private void PutAside(DbConnection connection, List<(LogRecord Record, string Reason)> rejected) => RowWriter.Execute(connection, """

@@ -107,8 +107,8 @@ internal sealed class EmbeddedShape : IAsyncDisposable
         foreach (var (source, next) in furthest.OrderBy(pair => pair.Key))
             if (await log.OffsetsAsync(source, cancel) is var (_, end) && end < next)
                 throw new InvalidOperationException(
-                    $"'{LogPathOf(options)}' ends at {end} in {source}, but '{StorePathOf(options)}' has taken it up to {next}: the files " +
-                    "are not of one time. Restore both from the same backup, or start with an empty folder.");
+                    $"'{LogPathOf(options)}' ends at {end} in {source}, but '{StorePathOf(options)}' has taken it up to {next}: the " +
+                    "files are not of one time. Restore both from the same backup, or start with an empty folder.");
     }
 
     private static string StorePathOf(ServerOptions options) => Path.Combine(options.DataDir, "belfry.db");
