@@ -30,7 +30,11 @@ public sealed class OutageTests(RunningServer server) : IClassFixture<RunningSer
     public async Task An_event_is_taken_while_the_store_alone_is_away_and_is_an_incident_afterwards()
     {
         await using (await Outage.BeginAsync(server.Shape.File))
-            (await server.PostAsync("/v2/enqueue", server.Trigger("\"dedup_key\":\"meanwhile\""))).StatusCode.ShouldBe(HttpStatusCode.Accepted);
+        {
+            using var answer = await server.PostAsync("/v2/enqueue", server.Trigger("\"dedup_key\":\"meanwhile\""));
+            answer.StatusCode.ShouldBe(HttpStatusCode.Accepted);
+        }
+
         await server.ShownAsync(["meanwhile"]);
     }
 
