@@ -70,7 +70,7 @@ internal static class PlantedBugs
             Weather = Weather.BadProviders,
         },
         new("The timeline takes a repeated entry for a new one", "Belfry.Alerting", "Timeline/TimelineFold.cs",
-            "if (!seen.Add(entry.Id.ToString())) continue;", "")
+            "@entry_id, @partition_no,", "@entry_id || @log_offset, @partition_no,")
         {
             Weather = Weather.Everything,
         },
