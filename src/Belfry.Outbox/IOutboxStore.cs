@@ -11,8 +11,8 @@ public interface IOutboxStore
 {
     /// <summary>
     /// Runs <paramref name="work"/> in one transaction with the messages it adds; both are durable once this completes, or neither
-    /// is there. An exception from the work rolls back and comes out as it is. The work may run again after a conflict, so it must
-    /// only touch the database. On SQLite it runs on the writer's thread and must complete synchronously.
+    /// is there. An exception from the work rolls back and comes out as it is. The work may run again, after a conflict or another's
+    /// failure, so it must only touch the database. On SQLite it runs on the writer's thread and must complete synchronously.
     /// </summary>
     /// <exception cref="StoreUnavailableException">Outcome unknown: read before repeating.</exception>
     ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel);

@@ -1,4 +1,5 @@
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace Belfry.Sqlite;
 
@@ -14,6 +15,9 @@ internal abstract class SqliteWriteItem
     private int _state = Waiting;
     private CancellationTokenRegistration _registration;
 
+    // The writer's thread only.
+    private bool _ran;
+
     /// <summary>Why its work was rolled back by itself; null while it has not failed.</summary>
     public Exception? Fault { get; set; }
 
@@ -26,13 +30,25 @@ internal abstract class SqliteWriteItem
             _registration = cancel.UnsafeRegister(static (item, token) => ((SqliteWriteItem)item!).Cancel(token), this);
     }
 
-    public abstract void Run(SqliteConnection connection);
+    /// <exception cref="InvalidOperationException">The work ended the transaction; nothing of its lot counts.</exception>
+    public void Run(SqliteConnection connection)
+    {
+        _ran = true;
+        Work(connection);
+        if (raw.sqlite3_get_autocommit(connection.Handle!) != 0)
+            throw new InvalidOperationException("The work ended the transaction it ran in, or went on after a fault that had ended it.");
+    }
 
     /// <summary>On the writer's thread, in the order of running, after the commit and before any caller goes on. Must not throw.</summary>
     public abstract void OnCommitted();
 
-    /// <summary>On the writer's thread, newest first, when what it wrote is undone. Must not throw.</summary>
-    public abstract void OnRolledBack();
+    /// <summary>On the writer's thread, newest first: what it wrote is undone. Tells its hook once for each time it ran.</summary>
+    public void RolledBack()
+    {
+        if (!_ran) return;
+        _ran = false;
+        OnRolledBack();
+    }
 
     /// <summary>It was never queued.</summary>
     public void Forget() => _registration.Dispose();
@@ -49,6 +65,10 @@ internal abstract class SqliteWriteItem
         SetException(exception);
     }
 
+    protected abstract void Work(SqliteConnection connection);
+
+    /// <summary>Must not throw.</summary>
+    protected abstract void OnRolledBack();
     protected abstract void SetResult();
     protected abstract void SetException(Exception exception);
     protected abstract void SetCancelled(CancellationToken cancel);
@@ -66,9 +86,9 @@ internal sealed class SqliteWriteItem<T>(Func<SqliteConnection, T> work, Action<
 
     public Task<T> Task => _end.Task;
 
-    public override void Run(SqliteConnection connection) => _result = work(connection);
+    protected override void Work(SqliteConnection connection) => _result = work(connection);
     public override void OnCommitted() => committed?.Invoke(_result);
-    public override void OnRolledBack() => rolledBack?.Invoke();
+    protected override void OnRolledBack() => rolledBack?.Invoke();
     protected override void SetResult() => _end.TrySetResult(_result);
     protected override void SetException(Exception exception) => _end.TrySetException(exception);
     protected override void SetCancelled(CancellationToken cancel) => _end.TrySetCanceled(cancel);

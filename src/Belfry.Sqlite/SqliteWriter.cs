@@ -73,7 +73,8 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
                 else if (!TryRun(connection, item))
                 {
                     apart = true;
-                    RunAgainApart(connection);
+                    changesBefore = BeginAnew(connection);
+                    foreach (var started in _started) RunApart(connection, started);
                 }
             }
 
@@ -112,12 +113,13 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
         }
     }
 
-    private void RunAgainApart(SqliteConnection connection)
+    /// <summary>Returns the connection's count of changes, which a rollback does not take back.</summary>
+    private int BeginAnew(SqliteConnection connection)
     {
         connection.Statement("rollback").Run();
-        for (var i = _started.Count - 1; i >= 0; i--) _started[i].OnRolledBack();
+        for (var i = _started.Count - 1; i >= 0; i--) _started[i].RolledBack();
         connection.Statement("begin immediate").Run();
-        foreach (var item in _started) RunApart(connection, item);
+        return raw.sqlite3_total_changes(connection.Handle!);
     }
 
     /// <summary>
@@ -132,7 +134,7 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
         }
         catch (Exception exception) when (InTransaction(connection))
         {
-            item.OnRolledBack();
+            item.RolledBack();
             item.Fault = SqliteFaults.Translate(path, exception);
             connection.Statement("rollback to item").Run();
         }
@@ -146,7 +148,7 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
         options.Logger.LogError(exception, "A lot of {Items} writes to '{Path}' was lost; the callers were told.", _started.Count, path);
         RollBackOrReopen();
         for (var i = _started.Count - 1; i >= 0; i--)
-            if (_started[i].Fault is null) _started[i].OnRolledBack();
+            if (_started[i].Fault is null) _started[i].RolledBack();
         foreach (var item in _started)
             item.Fail(new StoreUnavailableException($"'{path}' could not commit: {exception.Message}", exception));
     }

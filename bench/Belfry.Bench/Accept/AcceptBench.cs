@@ -10,7 +10,7 @@ internal static class AcceptBench
     private const int Connections = 64;
     private const int AlertKeys = 100;
 
-    // A server compiles what runs often a second time, better, and has done most of that by then.
+    // A server compiles what runs often a second time, better; on two slow cores that takes more than a minute.
     private const int WarmUpSeconds = 90;
     private const int Seconds = 10;
     private const int WarmUpPerSecond = 100;

@@ -9,7 +9,7 @@ namespace Belfry.Alerting.Storage;
 /// <param name="Name">For messages.</param>
 /// <param name="Bytes">The type of raw bytes: stands for <c>{bytes}</c> in schema scripts.</param>
 /// <param name="ByKey">
-/// Ends the <c>create table</c> of short rows that are to be kept in order of their key: stands for <c>{by key}</c> in schema scripts.
+/// Ends the <c>create table</c> of rows up to about 1 KB that are kept in order of their key: stands for <c>{by key}</c> in schema scripts.
 /// </param>
 /// <param name="TextsOfJson">The query of the texts in a JSON array, with <c>{0}</c> for the array.</param>
 public sealed record SqlDialect(string Name, string Bytes, string ByKey, string TextsOfJson)

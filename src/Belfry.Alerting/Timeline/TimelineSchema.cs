@@ -5,6 +5,7 @@ namespace Belfry.Alerting.Timeline;
 /// <summary>The tables of the timeline module, the fence's included.</summary>
 public static class TimelineSchema
 {
+    // No index by partition: only a rebuild and its comparison look that way, and they read all of it anyway.
     public static IReadOnlyList<SchemaStep> Steps { get; } =
     [
         PartitionFence.Schema,

@@ -17,7 +17,7 @@ namespace Belfry.Server.Hosting;
 
 /// <summary>
 /// The embedded shape (design section 1): log and stores in two SQLite files, one process. Each file has a writer of its own, so that
-/// accepting an event never waits for what is being made of others. Opened before the web host is built and closed after it has
+/// accepting an event never waits for a transaction of the stores. Opened before the web host is built and closed after it has
 /// stopped, so that nothing loses its store while it drains.
 /// </summary>
 internal sealed class EmbeddedShape : IAsyncDisposable
@@ -42,10 +42,11 @@ internal sealed class EmbeddedShape : IAsyncDisposable
     }
 
     public ServerOptions Options { get; }
+
     /// <summary>The stores.</summary>
     public SqliteFile File { get; }
 
-    /// <summary>The log. It never is behind: what a store has taken from it was durable before.</summary>
+    /// <summary>The log. It is never behind: what a store has taken from it was durable before.</summary>
     public SqliteFile LogFile { get; }
 
     public SqliteLog Log { get; }
@@ -66,7 +67,7 @@ internal sealed class EmbeddedShape : IAsyncDisposable
     /// <exception cref="SqliteFileInUseException">Another process serves this folder.</exception>
     /// <exception cref="TopicMismatchException">The file was made with other partition counts.</exception>
     /// <exception cref="InvalidOperationException">
-    /// A key in the folder is damaged, or not the one that secrets are sealed with; or the log's file is older than the stores'.
+    /// A key in the folder is damaged, or not the one that secrets are sealed with; or the two files are not of one time.
     /// </exception>
     public static async Task<EmbeddedShape> OpenAsync(
         ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
@@ -80,12 +81,13 @@ internal sealed class EmbeddedShape : IAsyncDisposable
         {
             // Senders wait for commits of the log, and its pages do not change again: nothing is saved by bringing many over at once.
             logFile = SqliteFile.Open(LogPathOf(options), fileOptions with { CheckpointPages = LogCheckpointPages });
+            await FilesOfOneTime.CheckAsync(file, logFile, cancel);
             var log = await SqliteLog.OpenAsync(logFile, time, cancel: cancel);
             var store = await SqliteOutboxStore.OpenAsync(file, cancel);
             var shape = new EmbeddedShape(options, file, logFile, log, store, time, loggers);
             await log.DeclareAsync(shape.Topics.All, cancel);
             await AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, EmbeddedPipeline.SchemaSteps, cancel);
-            await CheckOfOneTimeAsync(options, log, store, cancel);
+            await CheckPositionsAsync(options, shape.Topics, log, store, cancel);
             await shape.Catalog.RefreshAsync(cancel);
             if (await shape.People.SecretsWithoutKeyAsync(cancel) is > 0 and var count)
                 throw new InvalidOperationException(
@@ -94,21 +96,24 @@ internal sealed class EmbeddedShape : IAsyncDisposable
         }
         catch
         {
-            if (logFile is not null) await logFile.DisposeAsync();
-            await file.DisposeAsync();
-            throw;
+            await using (file) await using (logFile) throw;
         }
     }
 
-    /// <summary>What comes at offsets that the stores have taken already would be passed over in silence.</summary>
-    private static async Task CheckOfOneTimeAsync(ServerOptions options, SqliteLog log, SqliteOutboxStore store, CancellationToken cancel)
+    /// <summary>Of files that were started once only the folds' positions tell whether the log was lost since.</summary>
+    private static async Task CheckPositionsAsync(
+        ServerOptions options, Topics topics, SqliteLog log, SqliteOutboxStore store, CancellationToken cancel)
     {
+        var declared = topics.All.Select(topic => topic.Name).ToHashSet(StringComparer.Ordinal);
         var furthest = await store.ReadAsync(connection => ValueTask.FromResult(PartitionFence.Furthest(connection)), cancel);
-        foreach (var (source, next) in furthest.OrderBy(pair => pair.Key))
-            if (await log.OffsetsAsync(source, cancel) is var (_, end) && end < next)
+        foreach (var (source, next) in furthest.Where(pair => declared.Contains(pair.Key.Topic)).OrderBy(pair => pair.Key))
+        {
+            var (_, end) = await log.OffsetsAsync(source, cancel);
+            if (end < next)
                 throw new InvalidOperationException(
                     $"'{LogPathOf(options)}' ends at {end} in {source}, but '{StorePathOf(options)}' has taken it up to {next}: the " +
                     "files are not of one time. Restore both from the same backup, or start with an empty folder.");
+        }
     }
 
     private static string StorePathOf(ServerOptions options) => Path.Combine(options.DataDir, "belfry.db");
@@ -134,7 +139,6 @@ internal sealed class EmbeddedShape : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await LogFile.DisposeAsync();
-        await File.DisposeAsync();
+        await using (File) await LogFile.DisposeAsync();
     }
 }

@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 
 namespace Belfry.Sqlite;
 
-/// <summary>Parked records beside the embedded log. Safe for use by several threads.</summary>
+/// <summary>Parked records of the embedded shape, among the stores. Safe for use by several threads.</summary>
 public sealed class SqliteParkedRecordStore : IParkedRecordStore
 {
     private const string First = """

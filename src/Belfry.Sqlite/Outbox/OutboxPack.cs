@@ -6,11 +6,13 @@ namespace Belfry.Sqlite;
 
 /// <summary>
 /// Messages of a lane in one row: they are written together and go together, and a row each, written and deleted, was most of what a
-/// busy fold cost. Sequences stand beside the messages, so that one of the midst may go first.
+/// busy fold cost. Each carries its sequence, so that any of them may go first.
 /// </summary>
 internal static class OutboxPack
 {
-    /// <summary>A relay takes several packs at a time; this bounds what is read to delete one message.</summary>
+    /// <summary>
+    /// Bounds what is read to delete one message. It may grow and never shrink: stored packs are looked for by it.
+    /// </summary>
     public const int MessagesMax = 64;
 
     public static byte[] Encode(long first, IReadOnlyList<OutboxMessage> messages)

@@ -145,10 +145,16 @@ public abstract class OutboxStoreSpec : IAsyncLifetime
     [Fact]
     public virtual async Task Of_many_added_at_once_any_may_go_first()
     {
-        await AddAsync("a", [.. Enumerable.Range(0, 200).Select(n => Record($"{n}"))]);
+        await AddAsync("a", [.. Enumerable.Range(0, 200).Select(n => Record($"{n}") with
+        {
+            OrderingKey = $"k{n}", Key = n % 4 == 0 ? null : n % 4 == 1 ? "" : $"own{n}",
+            Headers = n % 5 == 0 ? [] : [new("n", $"{n}"), new("", "")],
+        })]);
         var pending = await Store.PendingAsync("a", 1_000, default);
         long[] gone = [.. pending.Where((_, n) => n % 3 == 0 || n is > 60 and < 140).Select(m => m.Sequence)];
         await Store.DeleteAsync("a", gone, default);
+        pending.Select(m => (m.Record.OrderingKey, m.Record.Key)).Take(4)
+            .ShouldBe([("k0", null), ("k1", ""), ("k2", "own2"), ("k3", "own3")]);
         (await Store.PendingAsync("a", 1_000, default)).ShouldBe(
             pending.Where(m => !gone.Contains(m.Sequence)), MessageComparer.Instance);
         await Store.DeleteAsync("a", [.. pending.Select(m => m.Sequence)], default);
@@ -213,7 +219,10 @@ public abstract class OutboxStoreSpec : IAsyncLifetime
         public static readonly MessageComparer Instance = new();
 
         public bool Equals(OutboxMessage? one, OutboxMessage? other) =>
-            one!.Sequence == other!.Sequence && Text(one) == Text(other);
+            one!.Sequence == other!.Sequence && Text(one) == Text(other)
+            && one.Record.Topic == other.Record.Topic && one.Record.OrderingKey == other.Record.OrderingKey
+            && one.Record.Key == other.Record.Key
+            && one.Record.Headers.SequenceEqual(other.Record.Headers);
 
         public int GetHashCode(OutboxMessage message) => message.Sequence.GetHashCode();
     }

@@ -1,6 +1,8 @@
 using Belfry.Alerting.Storage;
 using Belfry.Log;
 using Belfry.Server.Hosting;
+using Belfry.Sqlite;
+using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belfry.Server.Tests.Hosting;
@@ -9,41 +11,77 @@ public sealed class FilesOfOneTimeTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("belfry-files-test").FullName;
 
+    private string Stores => Path.Combine(_folder, "belfry.db");
+    private string Log => Path.Combine(_folder, "belfry-log.db");
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task A_log_that_ends_before_what_the_stores_have_taken_is_refused_and_both_files_are_named()
+    public async Task Stores_without_their_log_are_refused_by_what_they_have_taken()
     {
-        await using (var shape = await OpenAsync())
-        {
-            var topic = shape.Topics.IncomingEvents.Name;
-            await shape.Log.AppendAsync([new OutgoingRecord { Topic = topic, OrderingKey = "k", Value = new byte[] { 1 } }], default);
-            var partition = Partitioner.PartitionOf("k", shape.Topics.IncomingEvents.Partitions);
-            await shape.Store.WriteAsync(tx =>
-            {
-                var record = new LogRecord
-                {
-                    Source = new TopicPartition(topic, partition), Offset = 0, AppendedAt = DateTimeOffset.UtcNow, Key = "k",
-                    Headers = [], Value = new byte[] { 1 },
-                };
-                var fence = new PartitionFence("incidents", partition);
-                fence.TakeOver(tx.Connection);
-                fence.SavePositions(tx.Connection, [record]);
-                return ValueTask.FromResult(true);
-            }, default);
-        }
-
-        await using (await OpenAsync())
-        {
-            // The stores are as far as the log: all is well.
-        }
-
-        foreach (var file in Directory.GetFiles(_folder, "belfry-log.db*")) File.Delete(file);
+        await using (var shape = await OpenAsync()) await TakeOneAsync(shape);
+        Remove(Log);
         var error = await Should.ThrowAsync<InvalidOperationException>(OpenAsync);
-        error.Message.ShouldContain(Path.Combine(_folder, "belfry-log.db"));
-        error.Message.ShouldContain(Path.Combine(_folder, "belfry.db"));
-        error.Message.ShouldContain("ends at 0");
-        error.Message.ShouldContain("up to 1");
+        error.Message.ShouldContain($"'{Log}' ends at 0");
+        error.Message.ShouldContain($"'{Stores}' has taken it up to 1");
+    }
+
+    [Theory]
+    [InlineData("belfry.db")]
+    [InlineData("belfry-log.db")]
+    public async Task A_file_restored_without_the_other_is_refused(string restored)
+    {
+        var file = Path.Combine(_folder, restored);
+        await StartAsync();
+        File.Copy(file, file + ".backup");
+        await StartAsync();
+        await StartAsync();
+        Remove(file);
+        File.Move(file + ".backup", file);
+        var error = await Should.ThrowAsync<InvalidOperationException>(OpenAsync);
+        error.Message.ShouldContain($"'{Stores}' was started {(restored == "belfry.db" ? 1 : 3)} times");
+        error.Message.ShouldContain($"'{Log}' {(restored == "belfry.db" ? 3 : 1)} times");
+    }
+
+    [Fact]
+    public async Task A_start_cut_off_between_the_two_counts_is_no_reason_to_refuse()
+    {
+        await StartAsync();
+        await using (var stores = SqliteFile.Open(Stores))
+            await stores.WriteAsync(connection => connection.Execute("update start_count set starts = starts + 1"), default);
+        await StartAsync();
+        await StartAsync();
+    }
+
+    [Fact]
+    public async Task A_folder_of_a_build_that_kept_the_log_beside_the_stores_is_refused()
+    {
+        await using (var stores = SqliteFile.Open(Stores))
+            await stores.WriteAsync(connection => connection.Execute("create table log_topic (name text primary key)"), default);
+        (await Should.ThrowAsync<InvalidOperationException>(OpenAsync)).Message.ShouldContain("start with an empty folder");
+    }
+
+    private static async Task TakeOneAsync(EmbeddedShape shape)
+    {
+        var topic = shape.Topics.IncomingEvents;
+        await shape.Log.AppendAsync([new OutgoingRecord { Topic = topic.Name, OrderingKey = "k", Value = new byte[] { 1 } }], default);
+        var source = new TopicPartition(topic.Name, Partitioner.PartitionOf("k", topic.Partitions));
+        var records = await shape.Log.ReadAsync(source, 0, 1, default);
+        await shape.Store.WriteAsync(tx =>
+        {
+            new PartitionFence("incidents", source.Partition).SavePositions(tx.Connection, records);
+            return ValueTask.FromResult(true);
+        }, default);
+    }
+
+    private static void Remove(string file)
+    {
+        foreach (var part in (string[])[file, file + "-wal", file + "-shm"]) File.Delete(part);
+    }
+
+    private async Task StartAsync()
+    {
+        await using var shape = await OpenAsync();
     }
 
     private Task<EmbeddedShape> OpenAsync() =>

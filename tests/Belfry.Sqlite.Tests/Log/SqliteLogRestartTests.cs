@@ -70,7 +70,26 @@ public sealed class SqliteLogRestartTests(ITestOutputHelper output) : IAsyncLife
     }
 
     [Fact]
-    public async Task An_append_that_was_rolled_back_leaves_no_gap_and_no_ghost()
+    public async Task Appends_of_a_lot_that_began_anew_keep_their_offsets_and_are_told_once()
+    {
+        await AppendAsync("0");
+        using var hold = new ManualResetEventSlim();
+        var holding = _file.WriteAsync(_ => hold.Wait(TimeSpan.FromSeconds(30)), default).AsTask();
+        var before = AppendAsync("1", "2");
+        var failing = _file.WriteAsync<int>(_ => throw new FormatException("mine"), default).AsTask();
+        var after = AppendAsync("3");
+        hold.Set();
+        await Task.WhenAll(holding, before, after).WaitAsync(TimeSpan.FromSeconds(30));
+        await Should.ThrowAsync<FormatException>(failing);
+        (await TextsAsync()).ShouldBe([(0, "0"), (1, "1"), (2, "2"), (3, "3")]);
+        await RestartAsync();
+        (await TextsAsync()).ShouldBe([(0, "0"), (1, "1"), (2, "2"), (3, "3")]);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_append_that_was_rolled_back_leaves_no_gap_and_no_ghost(bool begunAnew)
     {
         await _file.WriteAsync(c =>
         {
@@ -82,6 +101,7 @@ public sealed class SqliteLogRestartTests(ITestOutputHelper output) : IAsyncLife
         using var hold = new ManualResetEventSlim();
         var holding = _file.WriteAsync(_ => hold.Wait(TimeSpan.FromSeconds(30)), default).AsTask();
         var append = AppendAsync("lost", "lost too");
+        Task failing = begunAnew ? _file.WriteAsync<int>(_ => throw new FormatException("mine"), default).AsTask() : holding;
         var breaking = _file.WriteAsync(c =>
         {
             c.Statement("insert into child values (1)").Run();
@@ -90,7 +110,7 @@ public sealed class SqliteLogRestartTests(ITestOutputHelper output) : IAsyncLife
         hold.Set();
         var within = TimeSpan.FromSeconds(30);
         await Should.ThrowAsync<LogUnavailableException>(append.WaitAsync(within));
-        await Should.ThrowAsync<Exception>(Task.WhenAll(holding, breaking));
+        await Should.ThrowAsync<Exception>(Task.WhenAll(holding, failing, breaking));
         await AppendAsync("1");
         (await TextsAsync()).ShouldBe([(0, "0"), (1, "1")]);
         (await _log.OffsetsAsync(Orders, default)).ShouldBe((0, 2));
