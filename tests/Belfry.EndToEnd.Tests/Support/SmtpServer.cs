@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net.Sockets;
 
 namespace Belfry.EndToEnd.Tests.Support;
@@ -5,6 +6,7 @@ namespace Belfry.EndToEnd.Tests.Support;
 /// <summary>A real SMTP server (aiosmtpd) that puts each message into a Maildir.</summary>
 internal sealed class SmtpServer : IAsyncDisposable
 {
+    private readonly ConcurrentDictionary<string, Mail> _read = new(StringComparer.Ordinal);
     private readonly ChildProgram _child;
     private readonly string _folder;
 
@@ -44,8 +46,13 @@ internal sealed class SmtpServer : IAsyncDisposable
         return new SmtpServer(child, folder, port);
     }
 
-    public IReadOnlyList<Mail> Mails() => Directory.Exists(Path.Combine(_folder, "new"))
-        ? [.. Directory.GetFiles(Path.Combine(_folder, "new")).Select(path => Mail.Parse(File.ReadAllText(path)))] : [];
+    /// <summary>Each file is read once: who asks again and again must not take the processor from the program under test.</summary>
+    public IReadOnlyList<Mail> Mails()
+    {
+        var inbox = Path.Combine(_folder, "new");
+        if (!Directory.Exists(inbox)) return [];
+        return [.. Directory.GetFiles(inbox).Select(path => _read.GetOrAdd(path, _ => Mail.Parse(File.ReadAllText(path))))];
+    }
 
     public Task<Mail> WaitForAsync(string what, Func<Mail, bool> wanted) =>
         Eventually.GetAsync($"a mail: {what}", () => Task.FromResult(Mails().FirstOrDefault(wanted)),
