@@ -88,7 +88,7 @@ internal sealed class BelfryProgram : IAsyncDisposable
         return JsonNode.Parse(body)!;
     }
 
-    /// <summary>All incidents, newest first.</summary>
+    /// <summary>All incidents, newest first. One that opens between two pages moves the rest, so that some come on both.</summary>
     public async Task<List<JsonNode>> IncidentsAsync()
     {
         var all = new List<JsonNode>();
@@ -96,7 +96,7 @@ internal sealed class BelfryProgram : IAsyncDisposable
         {
             var page = await GetAsync($"/api/incidents?limit=100&offset={all.Count}");
             all.AddRange(page["incidents"]!.AsArray().Select(item => item!));
-            if (!page["more"]!.GetValue<bool>()) return all;
+            if (!page["more"]!.GetValue<bool>()) return [.. all.DistinctBy(incident => incident["id"]!.GetValue<string>())];
         }
     }
 
