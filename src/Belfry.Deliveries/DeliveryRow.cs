@@ -23,6 +23,12 @@ public sealed record DeliveryRow
     /// <summary>Attempts begun before this generation; the limit on attempts counts from here.</summary>
     public int AttemptsBefore { get; init; }
 
+    /// <summary>
+    /// Attempts of this generation whose owner was lost before their end was written. They do not count against the limit on attempts,
+    /// for they may never have reached the provider; at most <see cref="DeliveryTransitions.LostMax"/>.
+    /// </summary>
+    public int AttemptsLost { get; init; }
+
     public string? Reason { get; init; }
     public string? ProviderReference { get; init; }
 
@@ -38,8 +44,8 @@ public sealed record DeliveryRow
     /// <summary>The record's raw value, kept for <see cref="DeliveryState.Dead"/> and <see cref="DeliveryState.Unknown"/>.</summary>
     public ReadOnlyMemory<byte>? RecordValue { get; init; }
 
-    /// <summary>Attempts of this generation.</summary>
-    internal int AttemptsSpent => Attempt - AttemptsBefore;
+    /// <summary>Attempts of this generation that count against the limit.</summary>
+    internal int AttemptsSpent => Attempt - AttemptsBefore - AttemptsLost;
 
     internal bool IsFinal => State is not (DeliveryState.Sending or DeliveryState.Retry);
 }

@@ -14,7 +14,7 @@ public sealed record ClaimStep(ClaimResult Result, DeliveryRow? Write);
 /// Retry                 | Sending, attempt + 1: Granted; out of them: Dead  | Skipped       | refused
 /// Sending, this epoch   | InFlight                                          | InFlight      | Sent, Retry, Unknown, Dead, Skipped
 /// Sending, older epoch  | by policy: Sending, attempt + 1: Granted, resumed | Skipped       | refused
-///                       | AtMostOnce: Unknown; out of attempts: Dead        |               |
+///                       | AtMostOnce: Unknown; lost too often: Dead         |               |
 /// Sending, newer epoch  | HeldByNewer                                       | HeldByNewer   | refused
 /// Sent, Unknown, Dead,  | Ended; a higher generation: as Retry              | Ended         | refused, but true for a repeat
 /// Skipped               |                                                   |               |
@@ -22,6 +22,11 @@ public sealed record ClaimStep(ClaimResult Result, DeliveryRow? Write);
 /// </summary>
 public static class DeliveryTransitions
 {
+    /// <summary>
+    /// So many owners may be lost during attempts of one generation; then it is dead, since sending it may be what ends them.
+    /// </summary>
+    public const int LostMax = 20;
+
     public static ClaimStep OnClaim(DeliveryRow? row, DeliveryClaim claim, long epoch, DateTimeOffset now)
     {
         row ??= Fresh(claim, now);
@@ -46,10 +51,16 @@ public static class DeliveryTransitions
             return End(touched, DeliveryState.Unknown, $"the owner was lost during attempt {row.Attempt}", claim);
         }
 
-        if (row.AttemptsSpent >= claim.AttemptsMax)
+        if (crashed) touched = touched with { AttemptsLost = row.AttemptsLost + 1 };
+        if (touched.AttemptsLost > LostMax)
         {
-            var last = crashed ? "the owner was lost during the last" : row.Reason ?? "no reason kept";
-            return End(touched, DeliveryState.Dead, $"out of attempts, {row.AttemptsSpent} of at most {claim.AttemptsMax}: {last}", claim);
+            return End(touched, DeliveryState.Dead, $"its owner was lost during {touched.AttemptsLost} attempts of at most {LostMax}", claim);
+        }
+
+        if (touched.AttemptsSpent >= claim.AttemptsMax)
+        {
+            var spent = $"out of attempts, {touched.AttemptsSpent} of at most {claim.AttemptsMax}";
+            return End(touched, DeliveryState.Dead, $"{spent}: {row.Reason ?? "no reason kept"}", claim);
         }
 
         var granted = touched with { State = DeliveryState.Sending, Attempt = row.Attempt + 1, Reason = null };
@@ -96,6 +107,7 @@ public static class DeliveryTransitions
         State = DeliveryState.Retry,
         Generation = generation,
         AttemptsBefore = row.Attempt,
+        AttemptsLost = 0,
         ProviderReference = null,
         RecordKey = null,
         RecordValue = null,

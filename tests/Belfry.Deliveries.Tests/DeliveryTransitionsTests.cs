@@ -27,7 +27,7 @@ public sealed class DeliveryTransitionsTests
                 (DeliveryState.Sending, > Epoch) => (ClaimVerdict.HeldByNewer, DeliveryState.Sending),
                 (DeliveryState.Sending or DeliveryState.Retry, _) when skip => (ClaimVerdict.Ended, DeliveryState.Skipped),
                 (DeliveryState.Sending, _) when policy == UnknownOutcomePolicy.AtMostOnce => (ClaimVerdict.Ended, DeliveryState.Unknown),
-                (DeliveryState.Sending or DeliveryState.Retry, _) when spent => (ClaimVerdict.Ended, DeliveryState.Dead),
+                (DeliveryState.Retry, _) when spent => (ClaimVerdict.Ended, DeliveryState.Dead),
                 (DeliveryState.Sending or DeliveryState.Retry, _) => (ClaimVerdict.Granted, DeliveryState.Sending),
                 ({ } final, _) => (ClaimVerdict.Ended, final),
             };
@@ -112,26 +112,45 @@ public sealed class DeliveryTransitionsTests
     }
 
     [Fact]
-    public void Attempts_never_exceed_their_limit_whatever_crashes_and_fails()
+    public void Lost_owners_burn_no_attempts_and_have_a_limit_of_their_own()
+    {
+        var row = DeliveryTransitions.OnClaim(null, Sample.Claim(attemptsMax: 2), 1, Sample.Now).Result.Row;
+        for (var lost = 1; lost <= DeliveryTransitions.LostMax; lost++)
+        {
+            var step = DeliveryTransitions.OnClaim(row, Sample.Claim(attemptsMax: 2), lost + 1, Sample.Now);
+            (step.Result.Verdict, step.Result.Row.AttemptsLost).ShouldBe((ClaimVerdict.Granted, lost));
+            row = step.Result.Row;
+        }
+
+        var last = DeliveryTransitions.OnClaim(row, Sample.Claim(attemptsMax: 2), 100, Sample.Now).Result;
+        (last.Verdict, last.Row.State).ShouldBe((ClaimVerdict.Ended, DeliveryState.Dead));
+        last.Row.Reason.ShouldBe("its owner was lost during 21 attempts of at most 20");
+        var replay = DeliveryTransitions.OnClaim(last.Row, Sample.Claim(attemptsMax: 2) with { Generation = 1 }, 100, Sample.Now).Result;
+        (replay.Verdict, replay.Row.AttemptsLost).ShouldBe((ClaimVerdict.Granted, 0));
+    }
+
+    [Fact]
+    public void Attempts_never_exceed_their_limits_whatever_crashes_and_fails()
     {
         // 0: completes as retry; 1: completes as sent; 2: the owner dies.
-        var runs = Gen.Choose(0, 2).ListOf(30).Select(list => list.ToArray());
+        var runs = Gen.Frequency((1, Gen.Constant(0)), (1, Gen.Constant(1)), (6, Gen.Constant(2))).ListOf(60)
+            .Select(list => list.ToArray());
         Prop.ForAll(runs.ToArbitrary(), run =>
         {
             DeliveryRow? row = null;
-            var (epoch, sends) = (1L, 0);
+            var (epoch, failures, crashes) = (1L, 0, 0);
             foreach (var what in run)
             {
                 var step = DeliveryTransitions.OnClaim(row, Sample.Claim(attemptsMax: 4), epoch, Sample.Now);
                 row = step.Result.Row;
                 if (step.Result.Verdict != ClaimVerdict.Granted) continue;
-                sends++;
                 if (what == 2)
                 {
-                    epoch++;
+                    (epoch, crashes) = (epoch + 1, crashes + 1);
                     continue;
                 }
 
+                failures++;
                 var state = what == 0 ? DeliveryState.Retry : DeliveryState.Sent;
                 var completion = new DeliveryCompletion
                 {
@@ -140,7 +159,7 @@ public sealed class DeliveryTransitionsTests
                 row = DeliveryTransitions.OnComplete(row, completion, epoch, Sample.Now, out _)!;
             }
 
-            return sends <= 4 && sends == row!.Attempt;
+            return failures <= 4 && crashes <= DeliveryTransitions.LostMax + 1 && failures + crashes == row!.Attempt;
         }).QuickCheckThrowOnFailure();
     }
 }

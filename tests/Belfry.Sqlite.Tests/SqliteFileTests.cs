@@ -105,6 +105,23 @@ public sealed class SqliteFileTests : IDisposable
     }
 
     [Fact]
+    public async Task A_work_that_ends_its_transaction_fails_its_lot_and_the_writer_goes_on()
+    {
+        await using var file = await OpenAsync();
+        using var held = await HoldWriterAsync(file);
+        var story = new List<string>();
+        var good = file.WriteAsync(
+            c => Execute(c, "insert into t values (1)"), _ => story.Add("committed"), () => story.Add("undone"), default).AsTask();
+        var ending = file.WriteAsync(c => Execute(c, "rollback"), default).AsTask();
+        held.Release();
+        (await Should.ThrowAsync<StoreUnavailableException>(ending)).Message.ShouldContain("ended the transaction");
+        await Should.ThrowAsync<StoreUnavailableException>(good);
+        story.ShouldBe(["undone"]);
+        await InsertAsync(file, 5);
+        (await NumbersAsync(file)).ShouldBe([5]);
+    }
+
+    [Fact]
     public async Task A_full_file_fails_the_write_as_unavailable_and_takes_writes_again_once_there_is_room()
     {
         await using var file = await OpenAsync();

@@ -87,15 +87,14 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
         var records = IncidentRecords.Of(turn, ports.Topics);
         records.AddRange(faults.Select(fault => IncidentRecords.DeadLetter(fault.Record, fault.Reason, ports.Topics)));
         List<EventState> states = [.. turn.States, .. faults.Select(fault => FailedState(fault.Record, fault.Reason, turn.Now))];
-        var changed = turn.Changed;
-        var documents = changed.Select(IncidentTables.Document).ToList();
-        var created = changed.Where(incident => !_numbers.ContainsKey(incident.Id)).ToList();
+        var documents = turn.Changed.Select(IncidentTables.Document).ToList();
+        var created = turn.Changed.Where(incident => !_numbers.ContainsKey(incident.Id)).ToList();
         var prune = _prunedAt is null || turn.Now - _prunedAt >= PruneInterval;
         var firstNumber = await ports.Store.WriteAsync(async tx =>
         {
             _fence.Check(tx.Connection);
             var first = created.Count == 0 ? 0 : IncidentTables.TakeNumbers(tx.Connection, created.Count);
-            IncidentTables.Write(tx.Connection, partition, [.. Numbered(changed, first).Zip(documents)]);
+            IncidentTables.Write(tx.Connection, partition, [.. Numbered(turn.Changed, first).Zip(documents)]);
             IncidentTables.Write(tx.Connection, partition, states);
             IncidentTables.Write(tx.Connection, partition, turn.ChangeEvents);
             if (prune) IncidentTables.Prune(tx.Connection, partition, turn.Now);
@@ -104,7 +103,7 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
             return first;
         }, cancel);
         foreach (var incident in created) _numbers[incident.Id] = firstNumber++;
-        foreach (var incident in changed)
+        foreach (var incident in turn.Changed)
             if (incident.Status == IncidentStatus.Resolved) _numbers.Remove(incident.Id);
         if (prune) _prunedAt = turn.Now;
         _core.End();

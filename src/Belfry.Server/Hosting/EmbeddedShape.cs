@@ -75,19 +75,20 @@ internal sealed class EmbeddedShape : IAsyncDisposable
         PrivateFiles.MakeFolder(options.DataDir);
         PrivateFiles.MakeFolder(Path.Combine(options.DataDir, "keys"));
         var fileOptions = new SqliteFileOptions { Logger = loggers.CreateLogger<SqliteFile>() };
-        var file = SqliteFile.Open(StorePathOf(options), fileOptions);
+        var file = SqliteFile.Open(Path.Combine(options.DataDir, "belfry.db"), fileOptions);
         SqliteFile? logFile = null;
         try
         {
             // Senders wait for commits of the log, and its pages do not change again: nothing is saved by bringing many over at once.
-            logFile = SqliteFile.Open(LogPathOf(options), fileOptions with { CheckpointPages = LogCheckpointPages });
-            await FilesOfOneTime.CheckAsync(file, logFile, cancel);
+            logFile = SqliteFile.Open(
+                Path.Combine(options.DataDir, "belfry-log.db"), fileOptions with { CheckpointPages = LogCheckpointPages });
+            await FilesOfOneTime.CheckStartsAsync(file, logFile, cancel);
             var log = await SqliteLog.OpenAsync(logFile, time, cancel: cancel);
             var store = await SqliteOutboxStore.OpenAsync(file, cancel);
             var shape = new EmbeddedShape(options, file, logFile, log, store, time, loggers);
             await log.DeclareAsync(shape.Topics.All, cancel);
             await AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, EmbeddedPipeline.SchemaSteps, cancel);
-            await CheckPositionsAsync(options, shape.Topics, log, store, cancel);
+            await FilesOfOneTime.CheckPositionsAsync(shape, cancel);
             await shape.Catalog.RefreshAsync(cancel);
             if (await shape.People.SecretsWithoutKeyAsync(cancel) is > 0 and var count)
                 throw new InvalidOperationException(
@@ -99,26 +100,6 @@ internal sealed class EmbeddedShape : IAsyncDisposable
             await using (file) await using (logFile) throw;
         }
     }
-
-    /// <summary>Of files that were started once only the folds' positions tell whether the log was lost since.</summary>
-    private static async Task CheckPositionsAsync(
-        ServerOptions options, Topics topics, SqliteLog log, SqliteOutboxStore store, CancellationToken cancel)
-    {
-        var declared = topics.All.Select(topic => topic.Name).ToHashSet(StringComparer.Ordinal);
-        var furthest = await store.ReadAsync(connection => ValueTask.FromResult(PartitionFence.Furthest(connection)), cancel);
-        foreach (var (source, next) in furthest.Where(pair => declared.Contains(pair.Key.Topic)).OrderBy(pair => pair.Key))
-        {
-            var (_, end) = await log.OffsetsAsync(source, cancel);
-            if (end < next)
-                throw new InvalidOperationException(
-                    $"'{LogPathOf(options)}' ends at {end} in {source}, but '{StorePathOf(options)}' has taken it up to {next}: the " +
-                    "files are not of one time. Restore both from the same backup, or start with an empty folder.");
-        }
-    }
-
-    private static string StorePathOf(ServerOptions options) => Path.Combine(options.DataDir, "belfry.db");
-
-    private static string LogPathOf(ServerOptions options) => Path.Combine(options.DataDir, "belfry-log.db");
 
     private static string SecretsKeyOf(ServerOptions options) => Path.Combine(options.DataDir, "keys", "secrets.key");
 

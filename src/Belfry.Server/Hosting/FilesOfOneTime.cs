@@ -1,3 +1,4 @@
+using Belfry.Alerting.Storage;
 using Belfry.Sqlite;
 using Dapper;
 using Microsoft.Data.Sqlite;
@@ -11,36 +12,58 @@ namespace Belfry.Server.Hosting;
 /// </summary>
 internal static class FilesOfOneTime
 {
+    private const string NotOfOneTime =
+        "the files are not of one time. Restore both from the same backup, or start with an empty folder.";
+
     private const string Create =
         "create table if not exists start_count (one integer primary key check (one = 1), starts integer not null)";
 
     /// <summary>Call once a start, before anything else is written.</summary>
     /// <exception cref="InvalidOperationException">They are not of one time, or of a build with the log in the stores' file.</exception>
-    public static async Task CheckAsync(SqliteFile stores, SqliteFile log, CancellationToken cancel)
+    public static async Task CheckStartsAsync(SqliteFile stores, SqliteFile log, CancellationToken cancel)
     {
-        var withLog = await stores.ReadAsync(
-            connection => connection.ExecuteScalar<long>("select count(*) from sqlite_master where name = 'log_topic'"), cancel);
-        if (withLog > 0)
+        if (await stores.ReadAsync(connection => Has(connection, "log_topic"), cancel))
             throw new InvalidOperationException(
                 $"'{stores.Path}' is of a build before 0.1 that kept the log in it, which this one cannot read; " +
                 "start with an empty folder.");
-        var (storeStarts, logStarts) = (await stores.WriteAsync(Starts, cancel), await log.WriteAsync(Starts, cancel));
+        var (storeStarts, logStarts) = (await stores.ReadAsync(Starts, cancel), await log.ReadAsync(Starts, cancel));
         if (storeStarts != logStarts && storeStarts != logStarts + 1)
             throw new InvalidOperationException(
-                $"'{stores.Path}' was started {storeStarts} times and '{log.Path}' {logStarts} times: the files are not of one time. " +
-                "Restore both from the same backup, or start with an empty folder.");
-        var next = storeStarts == logStarts ? storeStarts + 1 : storeStarts;
+                $"'{stores.Path}' was started {storeStarts} times and '{log.Path}' {logStarts} times: {NotOfOneTime}");
+        var next = logStarts + 1;
         await stores.WriteAsync(connection => SetStarts(connection, next), cancel);
         await log.WriteAsync(connection => SetStarts(connection, next), cancel);
     }
 
-    private static long Starts(SqliteConnection connection)
+    /// <summary>
+    /// Call once the topics are declared and the tables are there: of files that were started once, only the folds' positions tell
+    /// whether the log was lost since.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">A fold has taken more than the log holds.</exception>
+    public static async Task CheckPositionsAsync(EmbeddedShape shape, CancellationToken cancel)
     {
-        connection.Execute(Create);
-        return connection.ExecuteScalar<long>("select coalesce(max(starts), 0) from start_count");
+        var declared = shape.Topics.All.Select(topic => topic.Name).ToHashSet(StringComparer.Ordinal);
+        var furthest = await shape.Store.ReadAsync(connection => ValueTask.FromResult(PartitionFence.Furthest(connection)), cancel);
+        foreach (var (source, next) in furthest.Where(pair => declared.Contains(pair.Key.Topic)).OrderBy(pair => pair.Key))
+        {
+            var (_, end) = await shape.Log.OffsetsAsync(source, cancel);
+            if (end < next)
+                throw new InvalidOperationException(
+                    $"'{shape.LogFile.Path}' ends at {end} in {source}, but '{shape.File.Path}' has taken it up to {next}: {NotOfOneTime}");
+        }
     }
 
-    private static int SetStarts(SqliteConnection connection, long starts) => connection.Execute(
-        "insert into start_count (one, starts) values (1, @starts) on conflict (one) do update set starts = excluded.starts",
-        new { starts });
+    private static bool Has(SqliteConnection connection, string table) =>
+        connection.ExecuteScalar<long>("select count(*) from sqlite_master where name = @table", new { table }) > 0;
+
+    private static long Starts(SqliteConnection connection) =>
+        Has(connection, "start_count") ? connection.ExecuteScalar<long>("select coalesce(max(starts), 0) from start_count") : 0;
+
+    private static int SetStarts(SqliteConnection connection, long starts)
+    {
+        connection.Execute(Create);
+        return connection.Execute(
+            "insert into start_count (one, starts) values (1, @starts) on conflict (one) do update set starts = excluded.starts",
+            new { starts });
+    }
 }

@@ -18,9 +18,11 @@ internal static class DeliveryTables
         create index delivery_dead on delivery (day, idem_key) where state in (3, 4);
         """;
 
+    public const string Second = "alter table delivery add column attempts_lost integer not null default 0";
+
     private const string Columns = """
         day, idem_key, channel, recipient, state, epoch, attempt, generation, attempts_before, reason, provider_ref, next_at, updated_at,
-        record_key, record_value
+        record_key, record_value, attempts_lost
         """;
 
     public static long TakeOver(SqliteConnection connection, string group, TopicPartition source) => One(connection.Statement("""
@@ -41,11 +43,13 @@ internal static class DeliveryTables
     public static void Put(SqliteConnection connection, DeliveryRow row)
     {
         var put = connection.Statement($"""
-                insert or replace into delivery ({Columns}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+                insert or replace into delivery ({Columns})
+                values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
                 """)
             .Bind(1, row.Day.DayNumber).Bind(2, row.IdempotencyKey).Bind(3, row.Channel).Bind(4, row.Recipient).Bind(5, (int)row.State)
             .Bind(6, row.Epoch).Bind(7, row.Attempt).Bind(8, row.Generation).Bind(9, row.AttemptsBefore).Bind(10, row.Reason)
-            .Bind(11, row.ProviderReference).Bind(13, row.UpdatedAt.ToUnixTimeMilliseconds()).Bind(14, row.RecordKey);
+            .Bind(11, row.ProviderReference).Bind(13, row.UpdatedAt.ToUnixTimeMilliseconds()).Bind(14, row.RecordKey)
+            .Bind(16, row.AttemptsLost);
         if (row.NextAt is { } nextAt) put.Bind(12, nextAt.ToUnixTimeMilliseconds());
         else put.BindNull(12);
         if (row.RecordValue is { } value) put.BindBlob(15, value.Span);
@@ -127,6 +131,7 @@ internal static class DeliveryTables
         NextAt = statement.IsNull(11) ? null : DateTimeOffset.FromUnixTimeMilliseconds(statement.Int64(11)),
         UpdatedAt = DateTimeOffset.FromUnixTimeMilliseconds(statement.Int64(12)),
         RecordKey = statement.Text(13),
+        AttemptsLost = (int)statement.Int64(15),
         RecordValue = statement.IsNull(14) ? default(ReadOnlyMemory<byte>?) : statement.Blob(14).ToArray(),
     };
 }

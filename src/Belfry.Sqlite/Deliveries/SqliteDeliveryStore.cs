@@ -19,7 +19,7 @@ public sealed class SqliteDeliveryStore : IDeliveryStore
     {
         await file.WriteAsync(connection =>
         {
-            SqliteSchema.Apply(connection, "deliveries", DeliveryTables.First);
+            SqliteSchema.Apply(connection, "deliveries", DeliveryTables.First, DeliveryTables.Second);
             return true;
         }, cancel);
         return new SqliteDeliveryStore(file);

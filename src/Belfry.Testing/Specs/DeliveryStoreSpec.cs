@@ -139,6 +139,7 @@ public abstract class DeliveryStoreSpec : IAsyncLifetime
         await ClaimAsync(await TakeOverAsync(), Claim("a"));
         var result = await ClaimAsync(await TakeOverAsync(), Claim("a") with { WhenUnknown = policy });
         (result.Verdict, result.Row.State, result.Row.Attempt).ShouldBe((verdict, state, attempt));
+        (await FindAsync("a"))!.AttemptsLost.ShouldBe(attempt - 1);
         result.Resumed.ShouldBe(verdict == ClaimVerdict.Granted);
         (await FindAsync("a")).ShouldNotBeNull().State.ShouldBe(state);
     }
