@@ -37,7 +37,7 @@ await using (server) await server.App.RunAsync();
 return server.ExitCode;
 
 /// <summary>The whole server: what it is made of, and the way of a request through it.</summary>
-internal sealed class BelfryServer(WebApplication app, EmbeddedShape shape, ListenAddresses listen) : IAsyncDisposable
+internal sealed class BelfryServer(WebApplication app, ServerShape shape, ListenAddresses listen) : IAsyncDisposable
 {
     public WebApplication App => app;
 
@@ -51,7 +51,7 @@ internal sealed class BelfryServer(WebApplication app, EmbeddedShape shape, List
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.LimitRequests();
         var listen = ListenAddresses.AddTo(builder.Configuration, options.Urls);
-        var shape = await EmbeddedShape.OpenAsync(options, time, HostLogging.Factory(builder.Configuration), cancel);
+        var shape = await ServerShape.OpenAsync(options, time, HostLogging.Factory(builder.Configuration), cancel);
         shape.Register(builder.Services);
         if (options.Demo) builder.Services.AddSingleton(await DemoData.EnsureAsync(shape, cancel));
         builder.Services.AddSecurity(options.DataDir);

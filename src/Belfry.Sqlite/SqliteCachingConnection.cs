@@ -14,6 +14,7 @@ internal sealed class SqliteCachingConnection(string connectionString) : SqliteC
     internal const int IdleMax = 256;
 
     private readonly Dictionary<string, SqliteCommand> _idle = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SqliteNonQuery?> _nonQueries = new(StringComparer.Ordinal);
 
     internal int Idle => _idle.Count;
 
@@ -40,10 +41,20 @@ internal sealed class SqliteCachingConnection(string connectionString) : SqliteC
         if (State != ConnectionState.Open || !_idle.TryAdd(command.CommandText, command)) command.Dispose();
     }
 
+    /// <summary>Null: the command goes its own way.</summary>
+    private SqliteNonQuery? NonQuery(string text)
+    {
+        if (_nonQueries.TryGetValue(text, out var known)) return known;
+        if (_nonQueries.Count >= IdleMax) Forget();
+        return _nonQueries[text] = SqliteNonQuery.Prepare(this, text);
+    }
+
     private void Forget()
     {
         foreach (var command in _idle.Values) command.Dispose();
         _idle.Clear();
+        foreach (var statement in _nonQueries.Values) statement?.Dispose();
+        _nonQueries.Clear();
     }
 
     /// <summary>Stands for the kept command of its text, from when the text is set until it is disposed of.</summary>
@@ -75,6 +86,12 @@ internal sealed class SqliteCachingConnection(string connectionString) : SqliteC
             _kept.CommandTimeout = CommandTimeout;
             return _kept.ExecuteReader(behavior);
         }
+
+        public override int ExecuteNonQuery() =>
+            _kept is { } kept && _lender.State == ConnectionState.Open && _lender.NonQuery(kept.CommandText) is { } direct
+            && direct.TryRun(kept.Parameters, out var changes)
+                ? changes
+                : base.ExecuteNonQuery();
 
         public override void Prepare() => _kept?.Prepare();
 

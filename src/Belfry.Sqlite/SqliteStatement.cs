@@ -13,10 +13,33 @@ internal sealed class SqliteStatement : IDisposable
     private readonly sqlite3 _database;
     private readonly sqlite3_stmt _statement;
 
-    public SqliteStatement(SqliteConnection connection, string sql)
+    public SqliteStatement(SqliteConnection connection, string sql) : this(connection, sql, out _)
+    {
+    }
+
+    /// <param name="connection">Open.</param>
+    /// <param name="sql">Of which the first statement is prepared.</param>
+    /// <param name="isWhole">False when more than blanks follows it.</param>
+    public SqliteStatement(SqliteConnection connection, string sql, out bool isWhole)
     {
         _database = connection.Handle ?? throw new InvalidOperationException("The connection is not open.");
-        SqliteException.ThrowExceptionForRC(raw.sqlite3_prepare_v2(_database, sql, out _statement), _database);
+        SqliteException.ThrowExceptionForRC(raw.sqlite3_prepare_v2(_database, sql, out _statement, out var rest), _database);
+        isWhole = string.IsNullOrWhiteSpace(rest);
+    }
+
+    /// <summary>0 for a statement that returns no rows.</summary>
+    public int Columns => raw.sqlite3_column_count(_statement);
+
+    public bool IsReadOnly => raw.sqlite3_stmt_readonly(_statement) != 0;
+
+    /// <summary>With their sign, in the order they are bound in; null when one has none.</summary>
+    public string[]? ParameterNames()
+    {
+        var names = new string[raw.sqlite3_bind_parameter_count(_statement)];
+        for (var at = 0; at < names.Length; at++)
+            if (raw.sqlite3_bind_parameter_name(_statement, at + 1).utf8_to_string() is { Length: > 1 } name) names[at] = name;
+            else return null;
+        return names;
     }
 
     public SqliteStatement Bind(int at, long value)

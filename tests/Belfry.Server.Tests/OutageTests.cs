@@ -13,7 +13,7 @@ public sealed class OutageTests(RunningServer server) : IClassFixture<RunningSer
     public async Task An_event_that_is_not_durable_is_answered_503_and_taken_when_it_comes_again()
     {
         var body = server.Trigger("\"dedup_key\":\"again\"");
-        await using (await Outage.BeginAsync(server.Shape.LogFile))
+        await using (await Outage.BeginAsync(server.Files.LogFile))
         {
             using var refused = await server.PostAsync("/v2/enqueue", body);
             refused.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
@@ -29,7 +29,7 @@ public sealed class OutageTests(RunningServer server) : IClassFixture<RunningSer
     [Fact]
     public async Task An_event_is_taken_while_the_store_alone_is_away_and_is_an_incident_afterwards()
     {
-        await using (await Outage.BeginAsync(server.Shape.File))
+        await using (await Outage.BeginAsync(server.Files.File))
         {
             using var answer = await server.PostAsync("/v2/enqueue", server.Trigger("\"dedup_key\":\"meanwhile\""));
             answer.StatusCode.ShouldBe(HttpStatusCode.Accepted);
@@ -44,7 +44,7 @@ public sealed class OutageTests(RunningServer server) : IClassFixture<RunningSer
     public async Task A_form_is_answered_by_a_page_that_says_when_to_come_again(string action)
     {
         var page = $"/incidents/{(string)(await server.TriggerAsync($"Form {action}"))["id"]!}";
-        await using (await Outage.BeginAsync(server.Shape.LogFile))
+        await using (await Outage.BeginAsync(server.Files.LogFile))
         {
             using var refused = await server.SubmitAsync(page, $"form[action='{page}/{action}']", ("text", "Looking"));
             refused.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
@@ -62,7 +62,7 @@ public sealed class OutageTests(RunningServer server) : IClassFixture<RunningSer
     [Fact]
     public async Task A_sign_in_is_answered_by_a_page_too()
     {
-        await using var outage = await Outage.BeginAsync(server.Shape.File);
+        await using var outage = await Outage.BeginAsync(server.Files.File);
         using var browser = new Browser(server.Url);
         using var refused = await browser.SubmitAsync("/login", "form", ("email", "nobody@example.com"), ("password", "wrong password!"));
         refused.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
@@ -75,7 +75,7 @@ public sealed class OutageTests(RunningServer server) : IClassFixture<RunningSer
     public async Task The_api_answers_in_its_error_shape(string method, string path, string body)
     {
         await server.TriggerAsync("For the API");
-        await using var outage = await Outage.BeginAsync(path == "/users" ? server.Shape.File : server.Shape.LogFile);
+        await using var outage = await Outage.BeginAsync(path == "/users" ? server.Files.File : server.Files.LogFile);
         var (status, answer, raw) = await server.CallAsync(new HttpMethod(method), path, body);
         status.ShouldBe(503);
         ((int)answer!["error"]!["code"]!).ShouldBe(2008);
@@ -85,7 +85,7 @@ public sealed class OutageTests(RunningServer server) : IClassFixture<RunningSer
     [Fact]
     public async Task Signing_in_needs_no_log()
     {
-        await using var outage = await Outage.BeginAsync(server.Shape.LogFile);
+        await using var outage = await Outage.BeginAsync(server.Files.LogFile);
         using var browser = new Browser(server.Url);
         using var refused = await browser.SubmitAsync("/login", "form", ("email", "nobody@example.com"), ("password", "wrong password!"));
         refused.StatusCode.ShouldNotBe(HttpStatusCode.ServiceUnavailable);
@@ -101,7 +101,7 @@ public sealed class OutageTests(RunningServer server) : IClassFixture<RunningSer
         var session = await server.Shape.Access.OpenSessionAsync(
             server.UserOf("ada@example.com"), "127.0.0.1", "test", new Actor(null, "test"), old, default);
         var token = await server.TokenOfAsync("ada@example.com");
-        await using var outage = await Outage.BeginAsync(away == "log" ? server.Shape.LogFile : server.Shape.File);
+        await using var outage = await Outage.BeginAsync(away == "log" ? server.Files.LogFile : server.Files.File);
         using var browser = new Browser(server.Url, session.Text);
         (await browser.PageAsync("/")).Status.ShouldBe(200);
         (await server.CallAsync(HttpMethod.Get, "/incidents", token: token)).Status.ShouldBe(200);

@@ -60,6 +60,43 @@ public sealed class SqliteCachingConnectionTests : IDisposable
     }
 
     [Fact]
+    public void Values_of_all_kinds_are_stored_as_any_command_stores_them()
+    {
+        object?[] values = [null, "", "a\0é😀", 7, -7L, true, 1.5, new byte[] { 1, 0 }, Array.Empty<byte>(), DateTimeOffset.UnixEpoch];
+        using var plain = new SqliteConnection("Data Source=:memory:;Pooling=False");
+        plain.Open();
+        foreach (var connection in (SqliteConnection[])[plain, _connection])
+        {
+            connection.Execute("create table v (id integer primary key, value)");
+            for (var id = 0; id < values.Length; id++)
+                connection.Execute("insert into v (value, id) values (@value, @id)", new { id, value = values[id] }).ShouldBe(1);
+        }
+
+        List<string> Stored(SqliteConnection connection) =>
+            [.. connection.Query<string>("select typeof(value) || ' ' || coalesce(hex(value), '') from v order by id")];
+        Stored(_connection).ShouldBe(Stored(plain));
+    }
+
+    [Fact]
+    public void Changes_are_counted_and_parameters_are_found_by_name_in_any_order()
+    {
+        using var command = _connection.CreateCommand();
+        command.CommandText = "insert into t (id, name) values (@id, @name) on conflict (id) do nothing";
+        foreach (var order in (string[][])[["id", "name"], ["@name", "@id"]])
+        {
+            command.Parameters.Clear();
+            foreach (var name in order) command.Parameters.AddWithValue(name, name.EndsWith('d') ? 1 : "one");
+            command.ExecuteNonQuery().ShouldBe(order[0] == "id" ? 1 : 0);
+        }
+
+        command.Parameters.RemoveAt(0);
+        Should.Throw<InvalidOperationException>(() => command.ExecuteNonQuery()).Message.ShouldContain("@name");
+        _connection.Execute("update t set name = 'x' where id = 2").ShouldBe(0);
+        _connection.Execute("insert into t (id) values (5); insert into t (id) values (6)").ShouldBe(2);
+        _connection.Execute("delete from t").ShouldBe(3);
+    }
+
+    [Fact]
     public void A_changed_schema_is_seen()
     {
         _connection.Execute("insert into t (id, name) values (1, 'a')");

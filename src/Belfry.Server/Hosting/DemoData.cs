@@ -19,7 +19,7 @@ internal static class DemoData
     private const int WeekSeconds = 7 * 24 * 3_600;
     private static readonly Actor By = new(null, "demo");
 
-    public static async Task<DemoSecrets> EnsureAsync(EmbeddedShape shape, CancellationToken cancel)
+    public static async Task<DemoSecrets> EnsureAsync(ServerShape shape, CancellationToken cancel)
     {
         var now = shape.Time.GetUtcNow();
         var ada = await UserAsync(
@@ -35,12 +35,12 @@ internal static class DemoData
         return new DemoSecrets(secret.Text, integration.RoutingKey);
     }
 
-    private static async Task<UserId> UserAsync(EmbeddedShape shape, UserDraft draft, DateTimeOffset now, CancellationToken cancel) =>
+    private static async Task<UserId> UserAsync(ServerShape shape, UserDraft draft, DateTimeOffset now, CancellationToken cancel) =>
         shape.Catalog.Current.Users.FirstOrDefault(user => user.Email == draft.Email)?.Id
         ?? Done(await shape.People.CreateUserAsync(draft, By, now, cancel)).Id;
 
     private static async Task<ScheduleId> ScheduleAsync(
-        EmbeddedShape shape, IReadOnlyList<UserId?> turns, DateTimeOffset now, CancellationToken cancel)
+        ServerShape shape, IReadOnlyList<UserId?> turns, DateTimeOffset now, CancellationToken cancel)
     {
         const string Name = "Primary on-call";
         var monday = now.UtcDateTime.Date.AddDays(-(((int)now.UtcDateTime.DayOfWeek + 6) % 7)).AddHours(9).AddDays(-7);
@@ -51,7 +51,7 @@ internal static class DemoData
     }
 
     private static async Task<PolicyId> PolicyAsync(
-        EmbeddedShape shape, ScheduleId schedule, UserId last, DateTimeOffset now, CancellationToken cancel)
+        ServerShape shape, ScheduleId schedule, UserId last, DateTimeOffset now, CancellationToken cancel)
     {
         const string Name = "Standard";
         var levels = new EscalationLevel[]
@@ -64,7 +64,7 @@ internal static class DemoData
     }
 
     private static async Task<Integration> IntegrationAsync(
-        EmbeddedShape shape, PolicyId policy, DateTimeOffset now, CancellationToken cancel)
+        ServerShape shape, PolicyId policy, DateTimeOffset now, CancellationToken cancel)
     {
         const string Name = "Checkout";
         const string Inlet = "Events API";

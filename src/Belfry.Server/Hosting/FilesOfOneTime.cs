@@ -1,3 +1,4 @@
+using Belfry.Alerting;
 using Belfry.Alerting.Storage;
 using Belfry.Sqlite;
 using Dapper;
@@ -40,16 +41,16 @@ internal static class FilesOfOneTime
     /// whether the log was lost since.
     /// </summary>
     /// <exception cref="InvalidOperationException">A fold has taken more than the log holds.</exception>
-    public static async Task CheckPositionsAsync(EmbeddedShape shape, CancellationToken cancel)
+    public static async Task CheckPositionsAsync(EmbeddedPorts ports, Topics topics, CancellationToken cancel)
     {
-        var declared = shape.Topics.All.Select(topic => topic.Name).ToHashSet(StringComparer.Ordinal);
-        var furthest = await shape.Store.ReadAsync(connection => ValueTask.FromResult(PartitionFence.Furthest(connection)), cancel);
+        var declared = topics.All.Select(topic => topic.Name).ToHashSet(StringComparer.Ordinal);
+        var furthest = await ports.Store.ReadAsync(connection => ValueTask.FromResult(PartitionFence.Furthest(connection)), cancel);
         foreach (var (source, next) in furthest.Where(pair => declared.Contains(pair.Key.Topic)).OrderBy(pair => pair.Key))
         {
-            var (_, end) = await shape.Log.OffsetsAsync(source, cancel);
+            var (_, end) = await ports.Log.OffsetsAsync(source, cancel);
             if (end < next)
                 throw new InvalidOperationException(
-                    $"'{shape.LogFile.Path}' ends at {end} in {source}, but '{shape.File.Path}' has taken it up to {next}: {NotOfOneTime}");
+                    $"'{ports.LogFile.Path}' ends at {end} in {source}, but '{ports.File.Path}' has taken it up to {next}: {NotOfOneTime}");
         }
     }
 

@@ -14,7 +14,7 @@ internal sealed record HopStatus(string Name, bool Running, int Restarts, string
 /// minute, and starts over at a second once it has run for a minute. On shutdown all are cancelled and awaited, so they drain.
 /// </summary>
 internal sealed partial class HopRunner(
-    Func<CancellationToken, Task<IReadOnlyList<Hop>>> makeHops, IHostApplicationLifetime lifetime, TimeProvider time,
+    Func<IReadOnlyList<Hop>> makeHops, IHostApplicationLifetime lifetime, TimeProvider time,
     ILogger<HopRunner> logger) : BackgroundService
 {
     private static readonly TimeSpan PauseMin = TimeSpan.FromSeconds(1);
@@ -45,7 +45,7 @@ internal sealed partial class HopRunner(
     {
         // Links in messages need the address, and with port 0 that is known only once the server listens.
         if (!await lifetime.HasStartedAsync(stoppingToken)) return;
-        var hops = await makeHops(stoppingToken);
+        var hops = makeHops();
         lock (_lock) _statuses = [.. hops.Select(hop => new HopStatus(hop.Name, false, 0, null))];
         await Task.WhenAll(hops.Select((hop, at) => Task.Run(() => KeepRunningAsync(hop, at, stoppingToken), CancellationToken.None)));
     }

@@ -30,15 +30,14 @@ internal static class HostLogging
     public static void AddHops(this IServiceCollection services)
     {
         services.AddSingleton(provider => new HopRunner(
-            cancel => EmbeddedPipeline.HopsAsync(
-                provider.GetRequiredService<EmbeddedShape>(),
-                new Uri((provider.GetRequiredService<ServerOptions>().BaseUrl ?? provider.GetRequiredService<IServer>().LocalUrl()) + "/"),
-                cancel),
+            () => ShapePipeline.Hops(
+                provider.GetRequiredService<ServerShape>(),
+                new Uri((provider.GetRequiredService<ServerOptions>().BaseUrl ?? provider.GetRequiredService<IServer>().LocalUrl()) + "/")),
             provider.GetRequiredService<IHostApplicationLifetime>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<HopRunner>>()));
         services.AddHostedService(provider => provider.GetRequiredService<HopRunner>());
         services.AddHostedService(provider => new StartupNotice(
-            provider.GetRequiredService<EmbeddedShape>(), provider.GetRequiredService<AdministratorGate>(),
+            provider.GetRequiredService<ServerShape>(), provider.GetRequiredService<AdministratorGate>(),
             provider.GetService<DemoSecrets>(),
             provider.GetRequiredService<IServer>(), provider.GetRequiredService<IHostApplicationLifetime>(),
             provider.GetRequiredService<ILogger<StartupNotice>>()));

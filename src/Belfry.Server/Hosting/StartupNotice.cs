@@ -6,7 +6,7 @@ namespace Belfry.Server.Hosting;
 
 /// <summary>Once the server listens: prints the set-up link while there is no administrator, and writes the ready file.</summary>
 internal sealed partial class StartupNotice(
-    EmbeddedShape shape, AdministratorGate gate, DemoSecrets? demo, IServer server, IHostApplicationLifetime lifetime,
+    ServerShape shape, AdministratorGate gate, DemoSecrets? demo, IServer server, IHostApplicationLifetime lifetime,
     ILogger<StartupNotice> logger) : BackgroundService
 {
     private static readonly TimeSpan SetupLifetime = TimeSpan.FromDays(1);

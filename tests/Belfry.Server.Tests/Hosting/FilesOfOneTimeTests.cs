@@ -61,13 +61,13 @@ public sealed class FilesOfOneTimeTests : IDisposable
         (await Should.ThrowAsync<InvalidOperationException>(OpenAsync)).Message.ShouldContain("start with an empty folder");
     }
 
-    private static async Task TakeOneAsync(EmbeddedShape shape)
+    private static async Task TakeOneAsync(ServerShape shape)
     {
         var topic = shape.Topics.IncomingEvents;
-        await shape.Log.AppendAsync([new OutgoingRecord { Topic = topic.Name, OrderingKey = "k", Value = new byte[] { 1 } }], default);
+        await shape.Ports.Log.AppendAsync([new OutgoingRecord { Topic = topic.Name, OrderingKey = "k", Value = new byte[] { 1 } }], default);
         var source = new TopicPartition(topic.Name, Partitioner.PartitionOf("k", topic.Partitions));
-        var records = await shape.Log.ReadAsync(source, 0, 1, default);
-        await shape.Store.WriteAsync(tx =>
+        var records = await shape.Ports.Log.ReadAsync(source, 0, 1, default);
+        await shape.Ports.Store.WriteAsync(tx =>
         {
             new PartitionFence("incidents", source.Partition).SavePositions(tx.Connection, records);
             return ValueTask.FromResult(true);
@@ -84,6 +84,6 @@ public sealed class FilesOfOneTimeTests : IDisposable
         await using var shape = await OpenAsync();
     }
 
-    private Task<EmbeddedShape> OpenAsync() =>
-        EmbeddedShape.OpenAsync(new ServerOptions { DataDir = _folder }, TimeProvider.System, NullLoggerFactory.Instance, default);
+    private Task<ServerShape> OpenAsync() =>
+        ServerShape.OpenAsync(new ServerOptions { DataDir = _folder }, TimeProvider.System, NullLoggerFactory.Instance, default);
 }

@@ -40,8 +40,8 @@ public sealed class KeysTests : IDisposable
         (await again.People.SecretOfAsync(method, default)).ShouldBe(secret);
     }
 
-    private Task<EmbeddedShape> OpenAsync() =>
-        EmbeddedShape.OpenAsync(new ServerOptions { DataDir = _folder }, TimeProvider.System, NullLoggerFactory.Instance, default);
+    private Task<ServerShape> OpenAsync() =>
+        ServerShape.OpenAsync(new ServerOptions { DataDir = _folder }, TimeProvider.System, NullLoggerFactory.Instance, default);
 
     private static T Done<T>(ChangeResult<T> change) => change.ShouldBeOfType<ChangeResult<T>.Done>().Value;
 }

@@ -83,7 +83,7 @@ public sealed class PageTests(RunningServer server)
     {
         var incident = await server.TriggerAsync("Linked");
         var id = Id.Parse<IncidentId>((string)incident["id"]!);
-        var found = (await new Alerting.Incidents.IncidentDirectory(server.Shape.Store).FindAsync(id, default))!.Incident;
+        var found = (await new Alerting.Incidents.IncidentDirectory(server.Shape.Ports.Store).FindAsync(id, default))!.Incident;
         var links = new AcknowledgeLinks(server.Shape.LinkKey);
         var user = server.UserOf("chi@example.com");
         var token = links.Sign(id, found.ServiceId, found.Epoch, user, DateTimeOffset.UtcNow);

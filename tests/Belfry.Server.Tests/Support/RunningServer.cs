@@ -39,7 +39,8 @@ public sealed class RunningServer : IAsyncLifetime
     public string AdminToken => _secrets!.AdminToken;
     internal int ExitCode => _server!.ExitCode;
     internal IServiceProvider Services => _server!.App.Services;
-    internal EmbeddedShape Shape => Services.GetRequiredService<EmbeddedShape>();
+    internal ServerShape Shape => Services.GetRequiredService<ServerShape>();
+    internal EmbeddedPorts Files => (EmbeddedPorts)Shape.Ports;
 
     public async Task InitializeAsync()
     {

@@ -41,7 +41,7 @@ internal static class PlantedBugs
             if (fresh.Count > 0) await log
             """)
         {
-            Weather = Weather.Kills,
+            Weather = Weather.PortFaults,
         },
         new("The scheduler stores its position without the tasks", "Belfry.Scheduling", "SchedulerCore.Storage.cs",
             "Tasks = rows,", "Tasks = [],")
@@ -75,7 +75,7 @@ internal static class PlantedBugs
             Weather = Weather.Everything,
         },
         new("Two records of one key run at once", "Belfry.Log", "LaneCore.cs",
-            "lane.IsHeld = true;\n        var entry = lane.First!;", "var entry = lane.First!;"),
+            "if (_lanes.TryGetValue(key, out var lane)) return lane;", ""),
         new("An event is accepted before it is durable", "Belfry.Alerting", "Events/EventAcceptor.cs",
             "else await WithinAsync(append.AsTask(), cancel);", "")
         {

@@ -27,7 +27,8 @@ internal sealed class AlertingNode
         _world = world;
         Node = node;
         _log = world.Log.On(node);
-        var store = new NodeOutboxStore(node, world.State.Store, world.AfterWrite, _ => world.State.TakeTouches());
+        var store = new NodeOutboxStore(
+            node, world.State.Store, world.BeforeWrite, world.AfterWrite, _ => world.State.TakeTouches());
         var topics = SharedState.Topics;
         var catalog = new CatalogReader(store, _log, node.Time, NullLogger.Instance) { CheckEvery = PollWait, OutboxLookAgain = PollWait };
         var ids = new IdSource(() => SharedState.NextId(node.Random, node.Time.GetUtcNow()));

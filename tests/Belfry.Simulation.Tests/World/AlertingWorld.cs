@@ -26,6 +26,7 @@ internal sealed class AlertingWorld
     private static readonly string[] StorePorts = ["store.", "tasks.", "deliveries."];
     private readonly List<AlertingNode> _nodes = [];
     private int _made;
+    private bool _cutsOffAtWrite;
 
     public AlertingWorld(long seed, Action<string>? trace = null)
     {
@@ -84,6 +85,14 @@ internal sealed class AlertingWorld
     {
         var serving = _nodes.Where(node => !node.Node.IsDead && node.Serves).ToList();
         return serving.Count == 0 ? null : serving[World.Random.Next(serving.Count)];
+    }
+
+    /// <summary>Whoever is cut off now, between deciding and writing, writes what another has come to own.</summary>
+    public void BeforeWrite(SimulatedNode node)
+    {
+        if (!_cutsOffAtWrite || World.Elapsed >= FaultsEnd) return;
+        _cutsOffAtWrite = false;
+        CutOff(node, TimeSpan.FromSeconds(15 + World.Random.Next(20)));
     }
 
     public void AfterWrite(SimulatedNode node) => Observer.Touched(node, State.TakeTouches());
@@ -149,12 +158,23 @@ internal sealed class AlertingWorld
 
     private void CutOff()
     {
-        Observer.OwnersWereCutOff = true;
+        if (Weather == Weather.CutOffs && World.Random.Next(2) == 0)
+        {
+            _cutsOffAtWrite = true;
+            return;
+        }
+
         var alive = _nodes.Where(node => !node.Node.IsDead && !node.Node.IsFrozen).ToList();
         if (alive.Count == 0) return;
         var node = alive[World.Random.Next(alive.Count)].Node;
+        CutOff(node, TimeSpan.FromSeconds(1 + World.Random.Next(25)));
+    }
+
+    private void CutOff(SimulatedNode node, TimeSpan length)
+    {
+        Observer.OwnersWereCutOff = true;
         node.Freeze();
-        World.After(TimeSpan.FromSeconds(1 + World.Random.Next(25)), "thaw", node.Thaw);
+        World.After(length, "thaw", node.Thaw);
     }
 
     private void Heal()

@@ -9,10 +9,14 @@ namespace Belfry.Simulation.Tests.World;
 
 /// <summary>The alerting store as one node sees it: calls take virtual time and fail by plan; the observer hears of writes.</summary>
 internal sealed class NodeOutboxStore(
-    SimulatedNode node, IOutboxStore shared, Action<SimulatedNode> written, Action<SimulatedNode> rolledBack) : IOutboxStore
+    SimulatedNode node, IOutboxStore shared, Action<SimulatedNode> asked, Action<SimulatedNode> written, Action<SimulatedNode> rolledBack)
+    : IOutboxStore
 {
-    public ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel) =>
-        new(node.CallAsync("store.write", () => Write(work)));
+    public ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel)
+    {
+        asked(node);
+        return new(node.IsFrozen ? OnceThawedAsync(work) : node.CallAsync("store.write", () => Write(work)));
+    }
 
     public ValueTask<T> ReadAsync<T>(Func<DbConnection, ValueTask<T>> read, CancellationToken cancel) =>
         new(node.CallAsync("store.read", () => Now(shared.ReadAsync(read, CancellationToken.None))));
@@ -28,6 +32,12 @@ internal sealed class NodeOutboxStore(
         answer.IsCompleted ? answer.GetAwaiter().GetResult() : throw new InvalidOperationException("A shared store must answer at once.");
 
     public static void Now(ValueTask answer) => Now(new ValueTask<bool>(Done(answer)));
+
+    private async Task<T> OnceThawedAsync<T>(Func<OutboxTransaction, ValueTask<T>> work)
+    {
+        await Task.Yield();
+        return await node.CallAsync("store.write", () => Write(work));
+    }
 
     private T Write<T>(Func<OutboxTransaction, ValueTask<T>> work)
     {

@@ -3,29 +3,27 @@ using Belfry.Alerting;
 using Belfry.Alerting.Access;
 using Belfry.Alerting.Storage;
 using Belfry.Deliveries;
-using Belfry.Sqlite;
 
 namespace Belfry.Server.Hosting;
 
-/// <summary>The hops of the embedded shape: the pipeline of all shapes on SQLite's ports, and the clean-up of the embedded log.</summary>
-internal static class EmbeddedPipeline
+/// <summary>The hops of a shape: the pipeline of all shapes on its ports, and what its drivers need.</summary>
+internal static class ShapePipeline
 {
     public static IReadOnlyList<SchemaStep> SchemaSteps { get; } = [.. Pipeline.SchemaSteps, .. AccessSchema.Steps];
 
     /// <param name="shape">Opened.</param>
     /// <param name="baseUrl">What links in messages begin with.</param>
-    /// <param name="cancel">Gives up opening the stores.</param>
-    public static async Task<IReadOnlyList<Hop>> HopsAsync(EmbeddedShape shape, Uri baseUrl, CancellationToken cancel)
+    public static IReadOnlyList<Hop> Hops(ServerShape shape, Uri baseUrl)
     {
         var ports = new PipelinePorts
         {
-            Log = shape.Log,
-            Store = shape.Store,
-            Dialect = SqlDialect.Sqlite,
-            Tasks = await SqliteTaskStore.OpenAsync(shape.File, cancel),
-            Deliveries = await SqliteDeliveryStore.OpenAsync(shape.File, cancel),
-            Parked = await SqliteParkedRecordStore.OpenAsync(shape.File, cancel),
-            Claims = new MemoryFastClaims(new MemoryFastClaimsOptions(), shape.Time),
+            Log = shape.Ports.Log,
+            Store = shape.Ports.Store,
+            Dialect = shape.Ports.Dialect,
+            Tasks = shape.Ports.Tasks,
+            Deliveries = shape.Ports.Deliveries,
+            Parked = shape.Ports.Parked,
+            Claims = shape.Ports.Claims,
             Channels =
             [
                 EmailChannel(shape.Options),
@@ -40,8 +38,7 @@ internal static class EmbeddedPipeline
             Loggers = shape.Loggers,
             Options = new PipelineOptions { BaseUrl = baseUrl, LinkKey = shape.LinkKey },
         };
-        var cleaner = new LogCleaner(shape.Log, new LogCleanerOptions(), shape.Loggers.CreateLogger<LogCleaner>());
-        return [.. Pipeline.Hops(ports), new Hop("log-cleaner", cleaner.RunAsync)];
+        return [.. Pipeline.Hops(ports), .. shape.Ports.Housekeeping];
     }
 
     private static IDeliveryChannel EmailChannel(ServerOptions options) => options.Smtp is { } smtp

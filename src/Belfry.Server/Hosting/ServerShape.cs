@@ -1,0 +1,97 @@
+using System.Security.Cryptography;
+using Belfry.Alerting;
+using Belfry.Alerting.Access;
+using Belfry.Alerting.Catalog;
+using Belfry.Alerting.Events;
+using Belfry.Alerting.Feedback;
+using Belfry.Alerting.Incidents;
+using Belfry.Alerting.OnCall;
+using Belfry.Alerting.People;
+using Belfry.Alerting.Storage;
+using Belfry.Alerting.Timeline;
+using Belfry.Log;
+using Belfry.Sqlite;
+
+namespace Belfry.Server.Hosting;
+
+/// <summary>The entry types of all modules over the ports of one shape.</summary>
+internal sealed class ServerShape : IAsyncDisposable
+{
+    private const int LinkKeyBytes = 32;
+
+    private ServerShape(ServerOptions options, ShapePorts ports, TimeProvider time, ILoggerFactory loggers)
+    {
+        (Options, Ports, Time, Loggers) = (options, ports, time, loggers);
+        Topics = new Topics();
+        Ids = new IdSource(() => Guid.CreateVersion7(time.GetUtcNow()));
+        Catalog = new CatalogReader(ports.Store, ports.Log, time, loggers.CreateLogger<CatalogReader>());
+        LinkKey = PrivateFiles.KeyAt(Path.Combine(options.DataDir, "keys", "links.key"), LinkKeyBytes);
+        var box = new SecretBox(PrivateFiles.KeyAt(SecretsKeyOf(options), SecretBox.KeyBytes));
+        People = new PeopleStore(ports.Store, Catalog, Topics, Ids, RandomNumberGenerator.Fill, box);
+        Services = new CatalogStore(ports.Store, Catalog, Ids, RandomNumberGenerator.Fill);
+        Schedules = new ScheduleStore(ports.Store, Catalog, Ids);
+        Access = new AccessStore(ports.Store, Ids, RandomNumberGenerator.Fill);
+    }
+
+    public ServerOptions Options { get; }
+    public ShapePorts Ports { get; }
+    public TimeProvider Time { get; }
+    public ILoggerFactory Loggers { get; }
+    public Topics Topics { get; }
+    public IdSource Ids { get; }
+    public CatalogReader Catalog { get; }
+    public PeopleStore People { get; }
+    public CatalogStore Services { get; }
+    public ScheduleStore Schedules { get; }
+    public AccessStore Access { get; }
+    public IncidentChanges Changes { get; } = new();
+    public byte[] LinkKey { get; }
+
+    /// <summary>Opens or creates everything under the data folder and brings its tables up to date.</summary>
+    /// <exception cref="SqliteFileInUseException">Another process serves this folder.</exception>
+    /// <exception cref="TopicMismatchException">A topic was made with another partition count.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A key in the folder is damaged, or not the one that secrets are sealed with; or log and stores do not belong together.
+    /// </exception>
+    public static async Task<ServerShape> OpenAsync(ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
+    {
+        PrivateFiles.MakeFolder(options.DataDir);
+        PrivateFiles.MakeFolder(Path.Combine(options.DataDir, "keys"));
+        var ports = await EmbeddedPorts.OpenAsync(options, time, loggers, cancel);
+        try
+        {
+            var shape = new ServerShape(options, ports, time, loggers);
+            await ports.Log.DeclareAsync(shape.Topics.All, cancel);
+            await AlertingSchema.MigrateAsync(ports.Store, ports.Dialect, ShapePipeline.SchemaSteps, cancel);
+            await ports.CheckAsync(shape.Topics, cancel);
+            await shape.Catalog.RefreshAsync(cancel);
+            if (await shape.People.SecretsWithoutKeyAsync(cancel) is > 0 and var count)
+                throw new InvalidOperationException(
+                    $"{count} webhook secrets are sealed with another key than '{SecretsKeyOf(options)}'; restore that file.");
+            return shape;
+        }
+        catch
+        {
+            await using (ports) throw;
+        }
+    }
+
+    private static string SecretsKeyOf(ServerOptions options) => Path.Combine(options.DataDir, "keys", "secrets.key");
+
+    /// <summary>The entry types of all modules, for endpoints and pages.</summary>
+    public void Register(IServiceCollection services)
+    {
+        services.AddSingleton(Options).AddSingleton(this).AddSingleton(Time).AddSingleton(Topics).AddSingleton(Ids);
+        services.AddSingleton(Ports.Log).AddSingleton(Ports.Store);
+        services.AddSingleton(Catalog).AddSingleton(People).AddSingleton(Services).AddSingleton(Schedules).AddSingleton(Access);
+        services.AddSingleton(Changes).AddSingleton(new AuditLog(Ports.Store)).AddSingleton(new AcknowledgeLinks(LinkKey));
+        services.AddSingleton(new IncidentDirectory(Ports.Store)).AddSingleton(new IncidentCommandWriter(Ports.Log, Topics));
+        services.AddSingleton(new TimelineReader(Ports.Store));
+        services.AddSingleton<RateLimiter>().AddSingleton<RefusedEvents>();
+        services.AddSingleton(provider => new EventAcceptor(
+            Ports.Log, Topics, () => Catalog.Current, provider.GetRequiredService<RateLimiter>(),
+            provider.GetRequiredService<RefusedEvents>(), Ids, Time, Loggers.CreateLogger<EventAcceptor>()));
+    }
+
+    public ValueTask DisposeAsync() => Ports.DisposeAsync();
+}
