@@ -7,13 +7,15 @@ namespace Belfry.Testing;
 /// <summary>Retention and compaction.</summary>
 public abstract partial class LogSpec
 {
-    private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan PastShort = TimeSpan.FromMilliseconds(400);
+    /// <summary>A retention that a case waits out. Default 200 ms; a log on real time needs the time to read as well.</summary>
+    protected virtual TimeSpan ShortRetention => TimeSpan.FromMilliseconds(200);
 
-    [Fact]
+    private TimeSpan PastShort => ShortRetention * 2;
+
+    [SkippableFact]
     public virtual async Task Records_past_their_retention_go_and_offsets_go_on()
     {
-        await DeclareAsync("orders", 1, CleanUp.Time, Short);
+        await DeclareAsync("orders", 1, CleanUp.Time, ShortRetention);
         await AppendAsync("orders", "0", "1");
         await PassAsync(PastShort);
         await CleanAsync();
@@ -24,7 +26,7 @@ public abstract partial class LogSpec
         (record.Offset, Text(record)).ShouldBe((2, "2"));
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Records_within_their_retention_stay()
     {
         await DeclareAsync("orders", 1, CleanUp.Time, TimeSpan.FromHours(1));
@@ -33,10 +35,10 @@ public abstract partial class LogSpec
         (await TextsAsync("orders", 0)).ShouldBe(["0", "1"]);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_group_whose_next_record_was_removed_goes_on_with_the_first_that_remains()
     {
-        await DeclareAsync("orders", 1, CleanUp.Time, Short);
+        await DeclareAsync("orders", 1, CleanUp.Time, ShortRetention);
         await AppendAsync("orders", "0", "1");
         await PassAsync(PastShort);
         await CleanAsync();
@@ -46,7 +48,7 @@ public abstract partial class LogSpec
         member.Received.Select(Text).ShouldBe(["2"]);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Compaction_keeps_the_newest_record_of_each_key_at_its_offset()
     {
         await DeclareAsync("rules", 1, CleanUp.Compact, TimeSpan.FromHours(1));
@@ -60,17 +62,17 @@ public abstract partial class LogSpec
         (await Log.ReadAsync(At("rules", 0), 0, 10, default)).Select(r => (r.Offset, Text(r))).ShouldBe([(2, "3"), (3, "4"), (4, "5")]);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Compaction_never_ages_out_the_newest_record()
     {
-        await DeclareAsync("rules", 1, CleanUp.Compact, Short);
+        await DeclareAsync("rules", 1, CleanUp.Compact, ShortRetention);
         await AppendAsync("rules", "1", "2");
         await PassAsync(PastShort);
         await CleanAsync();
         (await TextsAsync("rules", 0)).ShouldBe(["2"]);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_tombstone_stays_for_the_retention_and_then_goes()
     {
         await DeclareAsync("rules", 1, CleanUp.Compact, TimeSpan.FromSeconds(1));
@@ -83,7 +85,7 @@ public abstract partial class LogSpec
         (await Log.OffsetsAsync(At("rules", 0), default)).End.ShouldBe(2);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_group_reads_over_the_gaps_that_compaction_leaves()
     {
         await DeclareAsync("rules", 1, CleanUp.Compact, TimeSpan.FromHours(1));

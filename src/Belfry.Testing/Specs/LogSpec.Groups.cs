@@ -7,7 +7,7 @@ namespace Belfry.Testing;
 /// <summary>Consumer groups: assignment, positions, pauses, hand-over.</summary>
 public abstract partial class LogSpec
 {
-    [Fact]
+    [SkippableFact]
     public virtual async Task The_first_polls_assign_all_partitions_to_a_lone_member()
     {
         await DeclareAsync("orders", 3);
@@ -17,7 +17,7 @@ public abstract partial class LogSpec
         member.Owned.ShouldBe([At("orders", 0), At("orders", 1), At("orders", 2)]);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_group_that_never_committed_starts_at_the_start()
     {
         await DeclareAsync("orders", 2);
@@ -28,7 +28,7 @@ public abstract partial class LogSpec
         (await Log.CommittedAsync(Name("g"), At("orders", 0), default)).ShouldBeNull();
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Polls_hand_out_every_record_once_in_order_and_never_more_than_the_maximum()
     {
         await DeclareAsync("orders", 1);
@@ -38,7 +38,7 @@ public abstract partial class LogSpec
         member.Received.Select(Text).ShouldBe(Enumerable.Range(0, 50).Select(n => $"{n}"));
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_record_appended_later_is_handed_out()
     {
         await DeclareAsync("orders", 1);
@@ -51,7 +51,7 @@ public abstract partial class LogSpec
         member.Received.Select(Text).ShouldBe(["1", "2"]);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_waiting_poll_wakes_when_a_record_is_appended()
     {
         await DeclareAsync("orders", 1);
@@ -63,7 +63,7 @@ public abstract partial class LogSpec
         records.Select(Text).ShouldBe(["1"]);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_poll_without_records_returns_empty_after_its_wait()
     {
         await DeclareAsync("orders", 1);
@@ -74,7 +74,7 @@ public abstract partial class LogSpec
         (await poll.WaitAsync(Patience, TimeProvider.System)).ShouldBeEmpty();
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_waiting_poll_can_be_cancelled_and_loses_nothing()
     {
         await DeclareAsync("orders", 1);
@@ -88,7 +88,7 @@ public abstract partial class LogSpec
         await UntilAsync(() => member.Received.Count == 1, member);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_group_resumes_at_its_committed_offset()
     {
         await DeclareAsync("orders", 1);
@@ -103,7 +103,7 @@ public abstract partial class LogSpec
         second.Received.Select(Text).ShouldBe(["2", "3"]);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Leaving_commits_nothing_by_itself_and_does_not_call_the_listener()
     {
         await DeclareAsync("orders", 1);
@@ -116,7 +116,7 @@ public abstract partial class LogSpec
         (await Log.CommittedAsync(Name("g"), At("orders", 0), default)).ShouldBeNull();
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Groups_read_independently()
     {
         await DeclareAsync("orders", 2);
@@ -128,7 +128,7 @@ public abstract partial class LogSpec
         (await Log.CommittedAsync(Name("g2"), At("orders", 0), default)).ShouldBeNull();
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_group_may_read_several_topics()
     {
         await DeclareAsync("orders", 2);
@@ -140,7 +140,7 @@ public abstract partial class LogSpec
         member.Owned.Count.ShouldBe(3);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_paused_partition_waits_while_others_go_on_and_loses_nothing()
     {
         await DeclareAsync("orders", 2);
@@ -155,7 +155,7 @@ public abstract partial class LogSpec
         await UntilAsync(() => member.OffsetsOf(At("orders", 0)).Count() == 10, member);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_pause_in_the_midst_of_records_goes_on_where_it_stopped()
     {
         await DeclareAsync("orders", 1);
@@ -171,7 +171,7 @@ public abstract partial class LogSpec
         member.Received.Select(Text).ShouldBe(Enumerable.Range(0, 30).Select(n => $"{n}"));
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Pausing_what_is_not_owned_is_a_no_op()
     {
         await DeclareAsync("orders", 1);
@@ -183,7 +183,7 @@ public abstract partial class LogSpec
         await UntilAsync(() => member.Received.Count == 1, member);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_commit_of_a_partition_never_owned_is_refused_as_a_whole()
     {
         await DeclareAsync("orders", 1);
@@ -196,7 +196,7 @@ public abstract partial class LogSpec
         (await Log.CommittedAsync(Name("g"), At("orders", 0), default)).ShouldBeNull();
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task An_empty_commit_is_harmless()
     {
         await DeclareAsync("orders", 1);

@@ -7,7 +7,7 @@ namespace Belfry.Testing;
 /// <summary>Several members of one group: shares, revocation, hand-over, co-partitioning.</summary>
 public abstract partial class LogSpec
 {
-    [Fact]
+    [SkippableFact]
     public virtual async Task Two_members_share_the_partitions_evenly_and_read_all_between_them()
     {
         await DeclareAsync("orders", 4);
@@ -19,7 +19,7 @@ public abstract partial class LogSpec
         two.Owned.Count.ShouldBe(2);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task The_next_owner_reads_nothing_until_the_revocation_has_returned()
     {
         await DeclareAsync("orders", 2);
@@ -40,7 +40,7 @@ public abstract partial class LogSpec
         two.Received.Single().Offset.ShouldBe(2);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_partition_handed_over_without_a_commit_is_read_again_from_the_committed_offset()
     {
         await DeclareAsync("orders", 2);
@@ -53,7 +53,7 @@ public abstract partial class LogSpec
         two.Received.Select(r => r.Offset).ShouldBe([1, 2]);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_partition_that_stays_is_not_read_twice()
     {
         await DeclareAsync("orders", 2);
@@ -70,7 +70,7 @@ public abstract partial class LogSpec
         one.Received.Count(r => r.Offset == 3).ShouldBe(1);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_commit_of_a_partition_that_moved_away_is_refused()
     {
         await DeclareAsync("orders", 2);
@@ -80,7 +80,7 @@ public abstract partial class LogSpec
         (await Log.CommittedAsync(Name("g"), moved, default)).ShouldBeNull();
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task What_a_member_that_left_had_goes_to_the_others()
     {
         await DeclareAsync("orders", 4);
@@ -91,7 +91,7 @@ public abstract partial class LogSpec
         await UntilAsync(() => two.Received.Count == 4, two);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_pause_does_not_outlive_the_ownership()
     {
         await DeclareAsync("orders", 2);
@@ -108,7 +108,7 @@ public abstract partial class LogSpec
         one.Received.ShouldAllBe(r => r.Source == moved);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task More_members_than_partitions_leaves_some_without_any()
     {
         await DeclareAsync("orders", 1);
@@ -124,7 +124,7 @@ public abstract partial class LogSpec
         (one.Owned.Count + two.Owned.Count).ShouldBe(1);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Co_partitioned_topics_give_partition_n_of_all_to_one_member()
     {
         await DeclareAsync("orders", 4);
@@ -145,7 +145,7 @@ public abstract partial class LogSpec
         await UntilAsync(() => one.Received.Count == 4 && two.Received.Count == 4, one, two);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Members_may_come_and_go_again_and_again_without_losing_a_partition()
     {
         await DeclareAsync("orders", 3);

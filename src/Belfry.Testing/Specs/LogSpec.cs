@@ -17,7 +17,10 @@ public abstract partial class LogSpec : IAsyncLifetime
     /// <summary>The log under test, opened before each case.</summary>
     protected IPartitionedLog Log { get; private set; } = null!;
 
-    /// <summary>Opens a log that holds none of this case's topics. Called once a case.</summary>
+    /// <summary>
+    /// Opens a log that holds none of this case's topics. Called once a case. Where the log's server is not to be had,
+    /// <c>Skip.If</c> skips the case.
+    /// </summary>
     protected abstract Task<IPartitionedLog> OpenAsync();
 
     /// <summary>Lets this much of the log's own time pass: advances its clock, or waits.</summary>
@@ -46,7 +49,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         await CloseAsync();
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Declaring_the_same_topic_again_changes_nothing()
     {
         await DeclareAsync("orders", 3);
@@ -55,7 +58,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         (await EndsAsync("orders", 3)).Sum().ShouldBe(1);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Declaring_another_partition_count_is_refused_and_names_both_counts()
     {
         await DeclareAsync("orders", 3);
@@ -64,7 +67,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         error.Message.ShouldContain("4");
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task A_new_topic_is_empty()
     {
         await DeclareAsync("orders", 2);
@@ -72,7 +75,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         (await Log.ReadAsync(At("orders", 1), 0, 10, default)).ShouldBeEmpty();
     }
 
-    [Theory]
+    [SkippableTheory]
     [InlineData("", 9)]
     [InlineData("a", 4)]
     [InlineData("21", 0)]
@@ -88,7 +91,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         (await Log.OffsetsAsync(At("orders", partition), default)).End.ShouldBe(1);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Records_of_a_partition_keep_the_order_of_the_list_and_of_the_calls()
     {
         await DeclareAsync("orders", 3);
@@ -107,7 +110,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         total.ShouldBe(100);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Appends_from_many_callers_at_once_all_arrive_once_at_distinct_offsets()
     {
         await DeclareAsync("orders", 1);
@@ -117,7 +120,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         records.Select(r => r.Offset).Distinct().Count().ShouldBe(40);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task One_append_may_cover_several_topics()
     {
         await DeclareAsync("orders", 1);
@@ -127,7 +130,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         (await TextsAsync("bills", 0)).ShouldBe(["2"]);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task An_empty_append_does_nothing()
     {
         await DeclareAsync("orders", 1);
@@ -135,7 +138,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         (await EndsAsync("orders", 1)).ShouldBe([0]);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task The_record_key_is_kept_apart_from_the_ordering_key()
     {
         await DeclareAsync("orders", 1);
@@ -143,7 +146,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         (await Log.ReadAsync(At("orders", 0), 0, 10, default)).Select(r => r.Key).ShouldBe(["own", "order"]);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Headers_come_back_in_order_with_any_text()
     {
         await DeclareAsync("orders", 1);
@@ -154,7 +157,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         records[1].Headers.ShouldBeEmpty();
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Values_come_back_byte_by_byte_be_they_empty_or_full_of_zeroes_or_a_mebibyte()
     {
         await DeclareAsync("orders", 1);
@@ -167,7 +170,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         for (var at = 0; at < values.Length; at++) records[at].Value.Span.SequenceEqual(values[at]).ShouldBeTrue($"value {at} differs");
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Keys_may_hold_any_text()
     {
         await DeclareAsync("orders", 1);
@@ -176,7 +179,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         (await Log.ReadAsync(At("orders", 0), 0, 10, default)).Select(r => r.Key).ShouldBe(keys);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task The_time_of_appending_is_UTC_and_does_not_go_back()
     {
         await DeclareAsync("orders", 1);
@@ -189,7 +192,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         times[2].ShouldBeGreaterThan(times[0]);
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task Reading_starts_at_the_offset_asked_for_and_stops_at_the_maximum()
     {
         await DeclareAsync("orders", 1);
@@ -199,7 +202,7 @@ public abstract partial class LogSpec : IAsyncLifetime
         (await Log.ReadAsync(At("orders", 0), all[4].Offset + 1, 2, default)).ShouldBeEmpty();
     }
 
-    [Fact]
+    [SkippableFact]
     public virtual async Task The_end_is_the_offset_after_the_last_record()
     {
         await DeclareAsync("orders", 1);

@@ -1,0 +1,34 @@
+using Belfry.Log;
+using Confluent.Kafka;
+
+namespace Belfry.Kafka;
+
+/// <summary>What an error of the client means to a user of the seam.</summary>
+internal static class KafkaFaults
+{
+    /// <summary>Says nothing about the log: a partition was let go of a moment ago, or there was nothing to commit.</summary>
+    public static bool IsBenign(Error error) =>
+        error.Code is ErrorCode.Local_State or ErrorCode.Local_NoOffset or ErrorCode.Local_PartitionEOF;
+
+    /// <summary>The consumer cannot go on: only a new one can.</summary>
+    public static bool EndsConsumer(Error error) =>
+        error.IsFatal || error.Code is ErrorCode.Local_MaxPollExceeded or ErrorCode.Local_Fatal or ErrorCode.FencedInstanceId;
+
+    /// <summary>The group has gone on without this member.</summary>
+    public static bool IsLoss(Error error) =>
+        error.Code is ErrorCode.UnknownMemberId or ErrorCode.IllegalGeneration or ErrorCode.FencedInstanceId or ErrorCode.StaleMemberEpoch
+            or ErrorCode.FencedMemberEpoch or ErrorCode.Local_Fenced or ErrorCode.Local_AssignmentLost;
+
+    public static LogUnavailableException Unavailable(string what, KafkaException fault) => Unavailable(what, Cause(fault), fault);
+
+    public static LogUnavailableException Unavailable(string what, Error error, Exception? inner = null) =>
+        new($"{what}: {error.Reason} ({error.Code})", inner);
+
+    /// <summary>The error itself, or the first of a partition's.</summary>
+    public static Error Cause(KafkaException fault) => fault is TopicPartitionOffsetException { Results: var results }
+        ? results.FirstOrDefault(result => result.Error.IsError)?.Error ?? fault.Error
+        : fault.Error;
+}
+
+/// <summary>This member of the group cannot go on: the consumer must be built anew.</summary>
+internal sealed class KafkaConsumerEndedException(string message, Exception? inner = null) : Exception(message, inner);

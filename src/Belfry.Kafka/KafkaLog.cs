@@ -1,0 +1,198 @@
+using System.Buffers;
+using Belfry.Log;
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using Microsoft.Extensions.Logging;
+using Partitioner = Belfry.Log.Partitioner;
+using TopicPartition = Belfry.Log.TopicPartition;
+
+namespace Belfry.Kafka;
+
+/// <summary>
+/// The log on Apache Kafka. Appends are idempotent and acknowledged by all replicas in step; the partition is always chosen here
+/// (<see cref="Partitioner"/>). One a process is enough: its producer is shared anyway.
+/// </summary>
+public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
+{
+    private const int TopicCharsMax = 249;
+
+    private static readonly SearchValues<char> TopicChars =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+    private readonly KafkaLogOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly ProducerRegistry _registry;
+    private readonly SharedProducer _producer;
+    private readonly IAdminClient _admin;
+    private readonly KafkaReaders _readers;
+    private readonly GroupInstances _instances;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, TopicDeclaration> _topics = new(StringComparer.Ordinal);
+    private bool _closed;
+
+    private KafkaLog(KafkaLogOptions options, TimeProvider time, ILogger logger, ProducerRegistry registry)
+    {
+        (_options, _time, _logger, _registry) = (options, time, logger, registry);
+        _instances = new GroupInstances(options.GroupInstanceId);
+        _readers = new KafkaReaders(options, time, logger);
+        try
+        {
+            _admin = new AdminClientBuilder(KafkaConfig.Admin(options))
+                .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build();
+        }
+        catch (Exception fault) when (fault is KafkaException or InvalidOperationException)
+        {
+            throw new ArgumentException($"KafkaLogOptions: the client refuses them: {fault.Message}", fault);
+        }
+
+        _producer = registry.Rent(KafkaConfig.Producer(options), options.CloseTimeout, time, logger);
+    }
+
+    internal KafkaLogOptions Options => _options;
+    internal TimeProvider Time => _time;
+    internal ILogger Logger => _logger;
+    internal GroupInstances Instances => _instances;
+    internal SharedProducer Producer => _producer;
+
+    internal IReadOnlyList<string> Declared
+    {
+        get
+        {
+            lock (_lock) return [.. _topics.Keys];
+        }
+    }
+
+    /// <summary>Opens a log; no broker need answer yet.</summary>
+    /// <exception cref="ArgumentException">Options are faulty; names all faults.</exception>
+    /// <exception cref="InvalidOperationException">The native client is missing or too old.</exception>
+    public static KafkaLog Open(KafkaLogOptions options, TimeProvider time, ILogger logger) =>
+        Open(options, time, logger, ProducerRegistry.Shared);
+
+    internal static KafkaLog Open(KafkaLogOptions options, TimeProvider time, ILogger logger, ProducerRegistry registry)
+    {
+        options.Validate();
+        Librdkafka.Check();
+        return new KafkaLog(options, time, logger, registry);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A name or a count is out of range.</exception>
+    public async ValueTask DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel)
+    {
+        ObjectDisposedException.ThrowIf(_closed, this);
+        foreach (var topic in topics) Check(topic);
+        if (topics.Count == 0) return;
+        await new KafkaTopics(_admin, _options, _time, _logger).DeclareAsync(topics, cancel);
+        await _producer.WarmUpAsync(topics.Select(topic => topic.Name), _options.RequestTimeout, cancel);
+        lock (_lock)
+            foreach (var topic in topics) _topics[topic.Name] = topic;
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A record is larger than <see cref="KafkaLogOptions.RecordBytesMax"/>.</exception>
+    public async ValueTask AppendAsync(IReadOnlyList<OutgoingRecord> records, CancellationToken cancel)
+    {
+        ObjectDisposedException.ThrowIf(_closed, this);
+        if (records.Count == 0) return;
+        await _producer.AppendAsync(Route(records), cancel);
+    }
+
+    public ILogConsumer OpenConsumer(ConsumerGroup group)
+    {
+        ObjectDisposedException.ThrowIf(_closed, this);
+        var counts = group.Topics.Select(topic => Topic(topic).Partitions).ToList();
+        if (group.CoPartitioned && counts.Distinct().Count() > 1)
+            throw new ArgumentException(
+                $"Group '{group.Name}' is co-partitioned, but its topics have {string.Join(", ", counts)} partitions.");
+        return new KafkaLogConsumer(this, group);
+    }
+
+    public async ValueTask<IReadOnlyList<LogRecord>> ReadAsync(TopicPartition source, long fromOffset, int max, CancellationToken cancel)
+    {
+        Check(source);
+        return await _readers.ReadAsync(source, Math.Max(0, fromOffset), max, cancel);
+    }
+
+    public async ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel)
+    {
+        Check(source);
+        return await _readers.OffsetsAsync(source, cancel);
+    }
+
+    public async ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel)
+    {
+        Check(source);
+        try
+        {
+            var answers = await _admin.ListConsumerGroupOffsetsAsync(
+                [new ConsumerGroupTopicPartitions(group, [KafkaRecords.ToKafka(source)])],
+                new ListConsumerGroupOffsetsOptions { RequestTimeout = _options.RequestTimeout }).WaitAsync(cancel);
+            var answer = answers.Single().Partitions.Single();
+            if (answer.Error.IsError)
+                throw KafkaFaults.Unavailable($"The committed offset of {source} in '{group}' is not known", answer.Error);
+            return answer.Offset.IsSpecial ? null : answer.Offset.Value;
+        }
+        catch (ListConsumerGroupOffsetsException fault) when (fault.Error.Code == ErrorCode.GroupIdNotFound
+            || fault.Results.Exists(r => r.Error.Code == ErrorCode.GroupIdNotFound))
+        {
+            return null;
+        }
+        catch (KafkaException fault)
+        {
+            throw KafkaFaults.Unavailable($"The committed offset of {source} in '{group}' is not known", fault);
+        }
+    }
+
+    /// <summary>Closes what it opened; consumers are their users' to dispose of first.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_closed) return;
+        _closed = true;
+        await _registry.ReturnAsync(_producer);
+        // Freeing native clients blocks for a moment.
+        await Task.Run(() =>
+        {
+            _readers.Dispose();
+            _admin.Dispose();
+        });
+    }
+
+    private static void Check(TopicDeclaration topic)
+    {
+        if (topic.Name.Length is 0 or > TopicCharsMax || topic.Name.AsSpan().ContainsAnyExcept(TopicChars))
+            throw new ArgumentException($"Topic name '{topic.Name}' is not 1 to {TopicCharsMax} of a-z, A-Z, 0-9, '.', '_' and '-'.");
+        if (topic.Partitions < 1)
+            throw new ArgumentException($"Topic '{topic.Name}' declares {topic.Partitions} partitions; at least 1 is needed.");
+    }
+
+    private void Check(TopicPartition source)
+    {
+        ObjectDisposedException.ThrowIf(_closed, this);
+        var count = Topic(source.Topic).Partitions;
+        if ((uint)source.Partition >= (uint)count)
+            throw new ArgumentOutOfRangeException(
+                nameof(source), $"Topic '{source.Topic}' has {count} partitions, so there is no {source}.");
+    }
+
+    private (Confluent.Kafka.TopicPartition, Message<byte[], byte[]>)[] Route(IReadOnlyList<OutgoingRecord> records)
+    {
+        var routed = new (Confluent.Kafka.TopicPartition, Message<byte[], byte[]>)[records.Count];
+        for (var at = 0; at < routed.Length; at++)
+        {
+            var record = records[at];
+            var topic = Topic(record.Topic);
+            routed[at] = (new Confluent.Kafka.TopicPartition(topic.Name, Partitioner.PartitionOf(record.OrderingKey, topic.Partitions)),
+                KafkaRecords.ToMessage(record, topic.CleanUp == CleanUp.Compact));
+        }
+
+        return routed;
+    }
+
+    private TopicDeclaration Topic(string name)
+    {
+        lock (_lock)
+            return _topics.GetValueOrDefault(name)
+                ?? throw new InvalidOperationException($"Topic '{name}' is not declared; pass it to {nameof(DeclareAsync)} first.");
+    }
+}

@@ -1,0 +1,109 @@
+using System.Collections.Concurrent;
+using Belfry.Log;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+using TopicPartition = Belfry.Log.TopicPartition;
+
+namespace Belfry.Kafka;
+
+/// <summary>A few consumers outside any group, lent to one read at a time. Any thread.</summary>
+internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, ILogger logger) : IDisposable
+{
+    private const int ReadersMax = 4;
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+    private readonly SemaphoreSlim _slots = new(ReadersMax);
+    private readonly ConcurrentStack<IConsumer<byte[], byte[]>> _idle = new();
+    private volatile bool _closed;
+
+    public Task<List<LogRecord>> ReadAsync(TopicPartition source, long from, int max, CancellationToken cancel) =>
+        UseAsync(reader => Read(reader, source, from, max, cancel), source, cancel);
+
+    public Task<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
+        UseAsync(reader =>
+        {
+            var marks = reader.QueryWatermarkOffsets(KafkaRecords.ToKafka(source), options.RequestTimeout);
+            return (marks.Low.Value, marks.High.Value);
+        }, source, cancel);
+
+    public void Dispose()
+    {
+        _closed = true;
+        while (_idle.TryPop(out var reader)) reader.Dispose();
+    }
+
+    private async Task<T> UseAsync<T>(Func<IConsumer<byte[], byte[]>, T> use, TopicPartition source, CancellationToken cancel)
+    {
+        await _slots.WaitAsync(cancel);
+        try
+        {
+            // The client's calls block; there are never more of them than readers.
+            return await Task.Run(() => Use(use, source), cancel);
+        }
+        finally
+        {
+            _slots.Release();
+        }
+    }
+
+    private T Use<T>(Func<IConsumer<byte[], byte[]>, T> use, TopicPartition source)
+    {
+        IConsumer<byte[], byte[]>? reader = null;
+        var sound = false;
+        try
+        {
+            if (!_idle.TryPop(out reader)) reader = Build();
+            var result = use(reader);
+            sound = true;
+            return result;
+        }
+        catch (KafkaException fault)
+        {
+            throw KafkaFaults.Unavailable($"Reading {source} failed", fault);
+        }
+        finally
+        {
+            if (sound && !_closed) _idle.Push(reader!);
+            else reader?.Dispose();
+        }
+    }
+
+    private IConsumer<byte[], byte[]> Build() => new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))
+        .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build();
+
+    private List<LogRecord> Read(IConsumer<byte[], byte[]> reader, TopicPartition source, long from, int max, CancellationToken cancel)
+    {
+        var records = new List<LogRecord>();
+        var partition = KafkaRecords.ToKafka(source);
+        var marks = reader.QueryWatermarkOffsets(partition, options.RequestTimeout);
+        from = Math.Max(from, marks.Low.Value);
+        if (from >= marks.High.Value || max < 1) return records;
+        reader.Assign(new TopicPartitionOffset(partition, from));
+        try
+        {
+            // Ends at the end as it was: compaction may have left nothing before it, which only the end's own event tells.
+            for (var cameAt = time.GetTimestamp(); records.Count < max;)
+            {
+                cancel.ThrowIfCancellationRequested();
+                var result = reader.Consume(Look);
+                if (result is { IsPartitionEOF: true }) break;
+                if (result is not null)
+                {
+                    cameAt = time.GetTimestamp();
+                    records.Add(KafkaRecords.FromResult(result));
+                    if (result.Offset.Value + 1 >= marks.High.Value) break;
+                }
+                else if (time.GetElapsedTime(cameAt) > options.RequestTimeout)
+                {
+                    throw new LogUnavailableException(
+                        $"Reading {source} from {from} brought {records.Count} records, and no more for {options.RequestTimeout}.");
+                }
+            }
+        }
+        finally
+        {
+            reader.Unassign();
+        }
+
+        return records;
+    }
+}

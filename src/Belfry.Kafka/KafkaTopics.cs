@@ -1,0 +1,170 @@
+using System.Globalization;
+using Belfry.Log;
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using Microsoft.Extensions.Logging;
+
+namespace Belfry.Kafka;
+
+/// <summary>Creates declared topics and compares those that are there with their declarations.</summary>
+internal sealed partial class KafkaTopics(IAdminClient admin, KafkaLogOptions options, TimeProvider time, ILogger logger)
+{
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Returns once all are there with a leader for each partition.</summary>
+    public async Task DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel)
+    {
+        try
+        {
+            var found = await DescribeAsync(topics, cancel);
+            var missing = topics.Where(topic => !found.ContainsKey(topic.Name)).ToList();
+            if (missing.Count > 0) await CreateAsync(missing, cancel);
+            for (var startedAt = time.GetTimestamp(); !topics.All(topic => IsReady(found, topic));)
+            {
+                if (time.GetElapsedTime(startedAt) > options.RequestTimeout)
+                    throw new LogUnavailableException(
+                        $"No leaders after {options.RequestTimeout} for all partitions of " +
+                        $"{string.Join(", ", topics.Where(t => !IsReady(found, t)).Select(t => $"'{t.Name}'"))}.");
+                await Task.Delay(LookAgain, time, cancel);
+                found = await DescribeAsync(topics, cancel);
+            }
+
+            CheckCounts(topics, found);
+            await CompareAsync([.. topics.Except(missing)], found, cancel);
+        }
+        catch (KafkaException fault)
+        {
+            throw KafkaFaults.Unavailable("Declaring topics failed", fault);
+        }
+    }
+
+    private static bool IsReady(Dictionary<string, TopicDescription> found, TopicDeclaration topic) =>
+        found.TryGetValue(topic.Name, out var description) && description.Partitions.All(p => p.Leader is { Id: >= 0 });
+
+    private void CheckCounts(IReadOnlyList<TopicDeclaration> topics, Dictionary<string, TopicDescription> found)
+    {
+        var wrong = topics.Where(topic => found[topic.Name].Partitions.Count != topic.Partitions).ToList();
+        foreach (var topic in wrong) CountDiffers(topic.Name, topic.Partitions, found[topic.Name].Partitions.Count);
+        if (wrong.Count > 0)
+            throw new TopicMismatchException(wrong[0].Name, wrong[0].Partitions, found[wrong[0].Name].Partitions.Count);
+    }
+
+    private async Task<Dictionary<string, TopicDescription>> DescribeAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel)
+    {
+        List<TopicDescription> all;
+        try
+        {
+            all = (await admin.DescribeTopicsAsync(
+                TopicCollection.OfTopicNames(topics.Select(topic => topic.Name)),
+                new DescribeTopicsOptions { RequestTimeout = options.RequestTimeout }).WaitAsync(cancel)).TopicDescriptions;
+        }
+        catch (DescribeTopicsException fault)
+        {
+            all = fault.Results.TopicDescriptions;
+        }
+
+        if (all.FirstOrDefault(t => t.Error.IsError && !IsAway(t.Error)) is { } refused)
+            throw KafkaFaults.Unavailable($"Asking for topic '{refused.Name}' failed", refused.Error);
+        return all.Where(topic => !topic.Error.IsError).ToDictionary(topic => topic.Name, StringComparer.Ordinal);
+    }
+
+    private static bool IsAway(Error error) => error.Code is
+        ErrorCode.UnknownTopicOrPart or ErrorCode.LeaderNotAvailable or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition;
+
+    private async Task CreateAsync(List<TopicDeclaration> topics, CancellationToken cancel)
+    {
+        try
+        {
+            await admin.CreateTopicsAsync(
+                topics.Select(topic => new TopicSpecification
+                {
+                    Name = topic.Name,
+                    NumPartitions = topic.Partitions,
+                    ReplicationFactor = (short)(options.ReplicationFactor == 0 ? -1 : options.ReplicationFactor),
+                    Configs = Settings(topic),
+                }),
+                new CreateTopicsOptions { RequestTimeout = options.RequestTimeout, OperationTimeout = options.RequestTimeout })
+                .WaitAsync(cancel);
+        }
+        catch (CreateTopicsException fault)
+        {
+            // Another instance may have been first.
+            var failed = fault.Results.FirstOrDefault(t => t.Error.IsError && t.Error.Code != ErrorCode.TopicAlreadyExists);
+            if (failed is null) return;
+            var hint = failed.Error.Code == ErrorCode.InvalidReplicationFactor
+                ? $"; ReplicationFactor is {options.ReplicationFactor}, and there are not that many brokers"
+                : "";
+            throw new LogUnavailableException(
+                $"Topic '{failed.Topic}' could not be created: {failed.Error.Reason} ({failed.Error.Code}){hint}", fault);
+        }
+    }
+
+    private Dictionary<string, string> Settings(TopicDeclaration topic)
+    {
+        var settings = new Dictionary<string, string>
+        {
+            // A record tells when the log took it in, not what its writer's clock said.
+            ["message.timestamp.type"] = "LogAppendTime",
+            ["max.message.bytes"] = Text(options.RecordBytesMax),
+            ["cleanup.policy"] = topic.CleanUp == CleanUp.Compact ? "compact" : "delete",
+            [RetentionOf(topic)] = Text((long)topic.Retention.TotalMilliseconds),
+        };
+        if (options.MinInSyncReplicas > 0) settings["min.insync.replicas"] = Text(options.MinInSyncReplicas);
+        return settings;
+    }
+
+    private static string RetentionOf(TopicDeclaration topic) =>
+        topic.CleanUp == CleanUp.Compact ? "delete.retention.ms" : "retention.ms";
+
+    /// <summary>Says what of a topic that was there already is less than declared. Only the partition count stops a start.</summary>
+    private async Task CompareAsync(List<TopicDeclaration> topics, Dictionary<string, TopicDescription> found, CancellationToken cancel)
+    {
+        if (topics.Count == 0) return;
+        List<DescribeConfigsResult> settings;
+        try
+        {
+            settings = await admin.DescribeConfigsAsync(
+                topics.Select(topic => new ConfigResource { Type = ResourceType.Topic, Name = topic.Name }),
+                new DescribeConfigsOptions { RequestTimeout = options.RequestTimeout }).WaitAsync(cancel);
+        }
+        catch (KafkaException fault)
+        {
+            // Reading settings is a right of its own, that a working client need not have.
+            NotCompared(fault);
+            return;
+        }
+
+        foreach (var topic in topics)
+        {
+            var real = settings.Single(s => s.ConfigResource.Name == topic.Name).Entries;
+            var faults = Differences(topic, real).ToList();
+            var copies = found[topic.Name].Partitions.Min(p => p.Replicas.Count);
+            if (copies < options.ReplicationFactor) faults.Add($"{copies} replicas instead of {options.ReplicationFactor}");
+            if (faults.Count > 0) Differs(topic.Name, string.Join("; ", faults));
+        }
+    }
+
+    private IEnumerable<string> Differences(TopicDeclaration topic, Dictionary<string, ConfigEntryResult> real)
+    {
+        foreach (var (name, declared) in Settings(topic))
+        {
+            if (!real.TryGetValue(name, out var entry)) continue;
+            var differs = long.TryParse(declared, CultureInfo.InvariantCulture, out var least)
+                && long.TryParse(entry.Value, CultureInfo.InvariantCulture, out var value)
+                ? value < least && value >= 0
+                : entry.Value != declared;
+            if (differs) yield return $"{name} is {entry.Value}, {declared} is declared";
+        }
+    }
+
+    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+
+    [LoggerMessage(1311, LogLevel.Error, "Topic {Topic} has {Found} partitions but {Declared} are declared")]
+    private partial void CountDiffers(string topic, int declared, int found);
+
+    [LoggerMessage(1312, LogLevel.Warning, "Topic {Topic} is not as declared, and is used as it is: {Differences}")]
+    private partial void Differs(string topic, string differences);
+
+    [LoggerMessage(1313, LogLevel.Warning, "The topics' settings could not be compared with their declarations")]
+    private partial void NotCompared(Exception fault);
+}

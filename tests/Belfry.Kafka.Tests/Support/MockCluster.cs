@@ -1,0 +1,117 @@
+using System.Runtime.InteropServices;
+
+namespace Belfry.Kafka.Tests;
+
+/// <summary>
+/// A cluster inside the native client: no broker, no Java, and errors on demand. It knows topics, producing, fetching, classic groups and
+/// commits, but not creating topics: <see cref="CreateTopic"/> does that.
+/// </summary>
+internal sealed partial class MockCluster : IDisposable
+{
+    private const string Library = "librdkafka";
+    private const int ProducerType = 0;
+    private readonly IntPtr _client;
+    private readonly IntPtr _cluster;
+
+    public MockCluster(int brokers = 1)
+    {
+        Native.Need();
+        var problem = new byte[512];
+        _client = New(ProducerType, NewConfig(), problem, (nuint)problem.Length);
+        _cluster = NewCluster(_client, brokers);
+        if (_client == 0 || _cluster == 0) throw new InvalidOperationException("The mock cluster could not be made.");
+        SetController(_cluster, 1);
+        SetRebalanceDelay(_cluster, 0);
+        Bootstrap = Marshal.PtrToStringUTF8(Bootstraps(_cluster))!;
+    }
+
+    public string Bootstrap { get; }
+
+    public void CreateTopic(string name, int partitions) => Check(CreateTopic(_cluster, name, partitions, 1));
+
+    /// <summary>The next requests of this kind are answered so, one error each.</summary>
+    public void Fail(ApiKey key, params int[] errors) => PushErrors(_cluster, (short)key, (nuint)errors.Length, errors);
+
+    /// <summary>The requests fail so often that no patience outlasts it, until <see cref="Mend"/>.</summary>
+    public void FailOn(ApiKey key, int error) => Fail(key, [.. Enumerable.Repeat(error, 10_000)]);
+
+    public void Mend(ApiKey key) => ClearErrors(_cluster, (short)key);
+
+    public void SetRoundTrip(TimeSpan length) => Check(SetRtt(_cluster, -1, (int)length.TotalMilliseconds));
+
+    public void Down(int broker = 1) => Check(SetDown(_cluster, broker));
+
+    public void Up(int broker = 1) => Check(SetUp(_cluster, broker));
+
+    /// <summary>Makes a client believe in a fatal error.</summary>
+    public static void MakeFatal(IntPtr client, int error) => TestFatalError(client, error, "planted by a test");
+
+    public void Dispose()
+    {
+        DestroyCluster(_cluster);
+        Destroy(_client);
+    }
+
+    private static void Check(int error)
+    {
+        if (error != 0) throw new InvalidOperationException($"The mock cluster refused: {error}");
+    }
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_conf_new")]
+    private static partial IntPtr NewConfig();
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_new")]
+    private static partial IntPtr New(int type, IntPtr config, byte[] problem, nuint problemBytes);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_destroy")]
+    private static partial void Destroy(IntPtr client);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_test_fatal_error", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int TestFatalError(IntPtr client, int error, string reason);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_cluster_new")]
+    private static partial IntPtr NewCluster(IntPtr client, int brokers);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_cluster_destroy")]
+    private static partial void DestroyCluster(IntPtr cluster);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_cluster_bootstraps")]
+    private static partial IntPtr Bootstraps(IntPtr cluster);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_topic_create", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int CreateTopic(IntPtr cluster, string topic, int partitions, int replicas);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_push_request_errors_array")]
+    private static partial void PushErrors(IntPtr cluster, short apiKey, nuint count, int[] errors);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_clear_request_errors")]
+    private static partial void ClearErrors(IntPtr cluster, short apiKey);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_broker_set_rtt")]
+    private static partial int SetRtt(IntPtr cluster, int broker, int ms);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_broker_set_down")]
+    private static partial int SetDown(IntPtr cluster, int broker);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_broker_set_up")]
+    private static partial int SetUp(IntPtr cluster, int broker);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_set_controller_id")]
+    private static partial void SetController(IntPtr cluster, int broker);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_group_initial_rebalance_delay_ms")]
+    private static partial void SetRebalanceDelay(IntPtr cluster, int ms);
+}
+
+/// <summary>Kinds of requests, by Kafka's protocol.</summary>
+internal enum ApiKey : short
+{
+    Produce = 0,
+    Fetch = 1,
+    OffsetCommit = 8,
+    FindCoordinator = 10,
+    JoinGroup = 11,
+    Heartbeat = 12,
+    SyncGroup = 14,
+    InitProducerId = 22,
+}
