@@ -1,20 +1,26 @@
 namespace Belfry.Deliveries;
 
 /// <summary>Leave to send. Its result counts only in the era of the breaker in which it was given.</summary>
-internal readonly record struct BreakerPermit(long Era);
+public readonly record struct BreakerPermit(long Era);
 
-internal enum BreakerState
+/// <summary>Where a breaker stands.</summary>
+public enum BreakerState
 {
+    /// <summary>All is let through.</summary>
     Closed,
+
+    /// <summary>Nothing is let through for a while.</summary>
     Open,
+
+    /// <summary>One probe at a time is let through.</summary>
     HalfOpen,
 }
 
 /// <summary>
 /// The breaker of one endpoint: closed until failures in a row reach the limit, then open for a while, then half-open with one probe
-/// at a time; the probe's success closes it, its failure opens it for twice as long. Pure: time is passed in, on any monotonic scale.
+/// at a time; the probe's success closes it, its failure opens it for twice as long. Pure: time is passed in, on any monotonic scale. For one thread at a time.
 /// </summary>
-internal sealed class CircuitBreaker(BreakerOptions options)
+public sealed class CircuitBreaker(BreakerOptions options)
 {
     private int _failures;
     private long _era;
