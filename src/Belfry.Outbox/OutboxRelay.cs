@@ -5,7 +5,8 @@ namespace Belfry.Outbox;
 
 /// <summary>
 /// Publishes one lane in order, each message at least once: reads pending rows, appends them, deletes them. Whoever owns the lane runs
-/// its relay (a partition owner runs that of its own partition, so ownership and order are the partition's).
+/// its relay (a partition owner runs that of its own partition, so ownership and order are the partition's). Where several processes run
+/// one for the same lane, the store lets one of them publish at a time.
 /// </summary>
 public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string lane, TimeProvider time, ILogger logger)
 {
@@ -37,9 +38,9 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
         {
             try
             {
-                var published = await RunOnceAsync(cancel);
+                var published = await PublishOnceAsync(cancel);
                 faults = 0;
-                if (published < LotMax) await WaitForPokeAsync(cancel);
+                if (published is null or < LotMax) await WaitForPokeAsync(cancel);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
@@ -65,9 +66,16 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
         }
     }
 
-    /// <summary>Publishes one lot. Returns how many messages it held.</summary>
-    internal async Task<int> RunOnceAsync(CancellationToken cancel)
+    /// <summary>
+    /// Publishes one lot, for who runs a loop of his own. Returns how many messages it held; null: another relay has the lane, and
+    /// nothing is known of what it holds. One call at a time, and not beside <see cref="RunAsync"/>.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">Retryable, as is <see cref="LogUnavailableException"/>.</exception>
+    public async Task<int?> PublishOnceAsync(CancellationToken cancel)
     {
+        // One relay at a time, or a slow one would append again what another appended and went past: older records after newer ones.
+        await using var hold = await store.TryHoldLaneAsync(lane, cancel);
+        if (hold is null) return null;
         var pending = await store.PendingAsync(lane, LotMax, cancel);
         if (pending.Count == 0)
         {

@@ -169,7 +169,7 @@ public sealed class OutboxRelayTests : IAsyncDisposable
 
         _log.OnAppend = _ => Task.CompletedTask;
         var next = new OutboxRelay(_store, _log, "a", _time, NullLogger.Instance);
-        (await next.RunOnceAsync(default)).ShouldBe(2);
+        (await next.PublishOnceAsync(default)).ShouldBe(2);
         _log.Appended.ShouldBe(["1", "2"]);
         _store.Count.ShouldBe(0);
     }

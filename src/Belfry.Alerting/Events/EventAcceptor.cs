@@ -1,19 +1,18 @@
 using Belfry.Alerting.Catalog;
 using Belfry.Log;
+using Belfry.Outbox;
 using Microsoft.Extensions.Logging;
 
 namespace Belfry.Alerting.Events;
 
 /// <summary>
-/// The accept hop: a body is parsed, counted against its integration's limit and appended to <c>incoming-events</c>. Any thread. Group
-/// commit of many at a time is the log's.
+/// The accept hop: a body is parsed, counted against its integration's limit and given to the inlet for <c>incoming-events</c>. Any
+/// thread. Group commit of many at a time is the log's.
 /// </summary>
 public sealed partial class EventAcceptor(
-    IPartitionedLog log, Topics topics, Func<CatalogSnapshot> catalog, RateLimiter limits, RefusedEvents refused, IdSource ids,
+    EventInlet inlet, Topics topics, Func<CatalogSnapshot> catalog, RateLimiter limits, RefusedEvents refused, IdSource ids,
     TimeProvider time, ILogger<EventAcceptor> logger)
 {
-    /// <summary>Past it the sender is told to come again: most give up waiting after 10 s.</summary>
-    private static readonly TimeSpan AppendTimeMax = TimeSpan.FromSeconds(8);
     private static readonly TimeSpan RetryAfterFault = TimeSpan.FromSeconds(5);
 
     /// <summary>Completes once the event is durable or refused. Nothing is thrown for what a sender does or the log fails at.</summary>
@@ -52,29 +51,13 @@ public sealed partial class EventAcceptor(
     {
         try
         {
-            var append = log.AppendAsync([EventRecords.Encode(alertEvent, topics)], cancel);
-            if (append.IsCompletedSuccessfully) await append;
-            else await WithinAsync(append.AsTask(), cancel);
+            await inlet.AppendAsync(EventRecords.Encode(alertEvent, topics), cancel);
             return new AcceptResult.Accepted(alertEvent.Action == EventAction.Change ? null : alertEvent.DedupKey);
         }
-        catch (Exception fault) when (fault is LogUnavailableException or TimeoutException)
+        catch (Exception fault) when (fault is LogUnavailableException or StoreUnavailableException or TimeoutException)
         {
             LogAppendFailed(logger, alertEvent.Id, fault);
             return new AcceptResult.Unavailable(RetryAfterFault);
-        }
-    }
-
-    private async Task WithinAsync(Task append, CancellationToken cancel)
-    {
-        using var late = new CancellationTokenSource(AppendTimeMax, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
-        try
-        {
-            await append.OrCancelledAsync(either.Token);
-        }
-        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancel.IsCancellationRequested)
-        {
-            throw new TimeoutException($"The log did not acknowledge within {AppendTimeMax}.");
         }
     }
 
@@ -98,6 +81,6 @@ public sealed partial class EventAcceptor(
         "Integration {Integration} had {Count} events refused since the last such line; the newest, {Reason}: {Errors}")]
     private static partial void LogRefused(ILogger logger, string integration, long count, RefusalReason reason, string errors);
 
-    [LoggerMessage(102, LogLevel.Error, "Event {EventId} was not acknowledged by the log; its sender was told to come again")]
+    [LoggerMessage(102, LogLevel.Error, "Event {EventId} was not made durable; its sender was told to come again")]
     private static partial void LogAppendFailed(ILogger logger, EventId eventId, Exception fault);
 }

@@ -89,7 +89,7 @@ internal sealed class ServerShape : IAsyncDisposable
         services.AddSingleton(new TimelineReader(Ports.Store));
         services.AddSingleton<RateLimiter>().AddSingleton<RefusedEvents>();
         services.AddSingleton(provider => new EventAcceptor(
-            Ports.Log, Topics, () => Catalog.Current, provider.GetRequiredService<RateLimiter>(),
+            new EventInlet(Ports.Log, Ports.Detour, Time), Topics, () => Catalog.Current, provider.GetRequiredService<RateLimiter>(),
             provider.GetRequiredService<RefusedEvents>(), Ids, Time, Loggers.CreateLogger<EventAcceptor>()));
     }
 

@@ -1,4 +1,5 @@
 using Belfry.Alerting;
+using Belfry.Alerting.Events;
 using Belfry.Alerting.Storage;
 using Belfry.Deliveries;
 using Belfry.Log;
@@ -22,6 +23,9 @@ internal abstract class ShapePorts : IAsyncDisposable
     public required IDeliveryStore Deliveries { get; init; }
     public required IParkedRecordStore Parked { get; init; }
     public required IFastClaims Claims { get; init; }
+
+    /// <summary>Where events go while the log alone is away; null where log and store share their fate.</summary>
+    public EventDetour? Detour { get; init; }
 
     /// <summary>What the drivers themselves need to have running.</summary>
     public required IReadOnlyList<Hop> Housekeeping { get; init; }

@@ -20,6 +20,7 @@ internal sealed class AlertingNode
     private readonly AlertingWorld _world;
     private readonly IPartitionedLog _log;
     private readonly EventAcceptor _acceptor;
+    private readonly EventDetour _detour;
     private readonly PipelinePorts _ports;
 
     public AlertingNode(AlertingWorld world, SimulatedNode node)
@@ -28,12 +29,13 @@ internal sealed class AlertingNode
         Node = node;
         _log = world.Log.On(node);
         var store = new NodeOutboxStore(
-            node, world.State.Store, world.BeforeWrite, world.AfterWrite, _ => world.State.TakeTouches());
+            node, world.State, world.BeforeWrite, world.AfterWrite, _ => world.State.TakeTouches());
         var topics = SharedState.Topics;
         var catalog = new CatalogReader(store, _log, node.Time, NullLogger.Instance) { CheckEvery = PollWait, OutboxLookAgain = PollWait };
         var ids = new IdSource(() => SharedState.NextId(node.Random, node.Time.GetUtcNow()));
+        _detour = new EventDetour(store, _log, node.Time, NullLogger.Instance);
         _acceptor = new EventAcceptor(
-            _log, topics, () => catalog.Current, new RateLimiter(), new RefusedEvents(), ids, node.Time,
+            new EventInlet(_log, _detour, node.Time), topics, () => catalog.Current, new RateLimiter(), new RefusedEvents(), ids, node.Time,
             NullLogger<EventAcceptor>.Instance);
         var consumer = new ConsumerOptions { PollWait = PollWait };
         _ports = new PipelinePorts
@@ -85,7 +87,8 @@ internal sealed class AlertingNode
                     await Task.Delay(TimeSpan.FromSeconds(1), Node.Time, CancellationToken.None);
                 }
 
-            foreach (var hop in Pipeline.Hops(_ports)) Node.Start(() => RunAsync(hop));
+            Hop[] hops = [.. Pipeline.Hops(_ports), new("accepted-events", _detour.RunAsync)];
+            foreach (var hop in hops) Node.Start(() => RunAsync(hop));
         });
     }
 

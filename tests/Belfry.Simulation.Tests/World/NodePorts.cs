@@ -9,9 +9,11 @@ namespace Belfry.Simulation.Tests.World;
 
 /// <summary>The alerting store as one node sees it: calls take virtual time and fail by plan; the observer hears of writes.</summary>
 internal sealed class NodeOutboxStore(
-    SimulatedNode node, IOutboxStore shared, Action<SimulatedNode> asked, Action<SimulatedNode> written, Action<SimulatedNode> rolledBack)
+    SimulatedNode node, SharedState state, Action<SimulatedNode> asked, Action<SimulatedNode> written, Action<SimulatedNode> rolledBack)
     : IOutboxStore
 {
+    private readonly IOutboxStore _shared = state.Store;
+
     public ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel)
     {
         asked(node);
@@ -19,19 +21,27 @@ internal sealed class NodeOutboxStore(
     }
 
     public ValueTask<T> ReadAsync<T>(Func<DbConnection, ValueTask<T>> read, CancellationToken cancel) =>
-        new(node.CallAsync("store.read", () => Now(shared.ReadAsync(read, CancellationToken.None))));
+        new(node.CallAsync("store.read", () => Now(_shared.ReadAsync(read, CancellationToken.None))));
 
     public ValueTask<IReadOnlyList<OutboxMessage>> PendingAsync(string lane, int max, CancellationToken cancel) =>
-        new(node.CallAsync("store.pending", () => Now(shared.PendingAsync(lane, max, CancellationToken.None))));
+        new(node.CallAsync("store.pending", () => Now(_shared.PendingAsync(lane, max, CancellationToken.None))));
 
     public ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel) =>
-        new(node.CallAsync("store.delete", () => Now(shared.DeleteAsync(lane, sequences, CancellationToken.None))));
+        new(node.CallAsync("store.delete", () => Now(_shared.DeleteAsync(lane, sequences, CancellationToken.None))));
+
+    /// <summary>Of a lane that one partition's owner writes, that owner runs the relay; the others are held by one node at a time.</summary>
+    public ValueTask<IAsyncDisposable?> TryHoldLaneAsync(string lane, CancellationToken cancel) => lane.Contains('/')
+        ? new(new Hold(() => { }))
+        : new(node.CallAsync<IAsyncDisposable?>("store.hold", () => state.TryHoldLane(lane, node) ? new Hold(() => LetGo(lane)) : null));
 
     /// <summary>What is behind the ports answers at once; the virtual time is the call's.</summary>
     public static T Now<T>(ValueTask<T> answer) =>
         answer.IsCompleted ? answer.GetAwaiter().GetResult() : throw new InvalidOperationException("A shared store must answer at once.");
 
     public static void Now(ValueTask answer) => Now(new ValueTask<bool>(Done(answer)));
+
+    // The end of a session lets go as well, so that a failed call leaves nothing held.
+    private void LetGo(string lane) => state.LetGoOfLane(lane, node);
 
     private async Task<T> OnceThawedAsync<T>(Func<OutboxTransaction, ValueTask<T>> work)
     {
@@ -43,7 +53,7 @@ internal sealed class NodeOutboxStore(
     {
         try
         {
-            var result = Now(shared.WriteAsync(work, CancellationToken.None));
+            var result = Now(_shared.WriteAsync(work, CancellationToken.None));
             written(node);
             return result;
         }
@@ -58,6 +68,15 @@ internal sealed class NodeOutboxStore(
     {
         await answer;
         return true;
+    }
+
+    private sealed class Hold(Action letGo) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            letGo();
+            return ValueTask.CompletedTask;
+        }
     }
 }
 

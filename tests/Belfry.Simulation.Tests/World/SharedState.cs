@@ -18,6 +18,7 @@ internal sealed class SharedState
     public const int Partitions = 3;
     private static readonly Lazy<SharedState> Template = new(Build);
 
+    private readonly Dictionary<string, SimulatedNode> _lanes = new(StringComparer.Ordinal);
     private List<(string Kind, string Name, long Number)> _touches = [];
 
     private SharedState(SqliteMemoryOutboxStore store, IReadOnlyList<string> routingKeys, IReadOnlyList<User> users)
@@ -44,6 +45,19 @@ internal sealed class SharedState
         if (_touches.Count == 0) return [];
         (var touches, _touches) = (_touches, []);
         return touches;
+    }
+
+    /// <summary>False while another node that lives holds it; one that is cut off goes on holding it.</summary>
+    public bool TryHoldLane(string lane, SimulatedNode node)
+    {
+        if (_lanes.TryGetValue(lane, out var holder) && holder != node && !holder.IsDead) return false;
+        _lanes[lane] = node;
+        return true;
+    }
+
+    public void LetGoOfLane(string lane, SimulatedNode node)
+    {
+        if (_lanes.GetValueOrDefault(lane) == node) _lanes.Remove(lane);
     }
 
     // The triggers tell of each change at once; what a rolled back transaction told is taken and thrown away.

@@ -1,0 +1,89 @@
+using Belfry.Deliveries;
+using Belfry.Log;
+using Belfry.Outbox;
+
+namespace Belfry.Alerting.Events;
+
+/// <summary>
+/// Makes accepted events durable: on the log, or while that is away through the <see cref="EventDetour"/>, where there is one. Either
+/// alone is enough. Design section 6. Any thread.
+/// </summary>
+/// <param name="log">With the topics declared.</param>
+/// <param name="detour">Null where log and store share their fate, as on one disk.</param>
+/// <param name="time">The clock of its limits.</param>
+public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimeProvider time)
+{
+    /// <summary>Past it the sender is told to come again: most give up waiting after 10 s.</summary>
+    private static readonly TimeSpan AppendTimeMax = TimeSpan.FromSeconds(8);
+
+    /// <summary>Past it an event takes the detour, if there is one.</summary>
+    private static readonly TimeSpan LogTimeMax = TimeSpan.FromMilliseconds(250);
+
+    private readonly Lock _lock = new();
+    private readonly CircuitBreaker _breaker = new(
+        new BreakerOptions { FailuresToOpen = 3, OpenFor = TimeSpan.FromSeconds(1), OpenForMax = TimeSpan.FromSeconds(10) });
+
+    /// <summary>Completes once the event is durable.</summary>
+    /// <exception cref="LogUnavailableException">It may be durable all the same; a repeat does no harm. So with the next two.</exception>
+    /// <exception cref="StoreUnavailableException">Log and store are away.</exception>
+    /// <exception cref="TimeoutException">Neither acknowledged in time.</exception>
+    public async ValueTask AppendAsync(OutgoingRecord record, CancellationToken cancel)
+    {
+        if (detour is null)
+        {
+            await WithinAsync(log.AppendAsync([record], cancel), AppendTimeMax, cancel);
+            return;
+        }
+
+        // While some of a service wait there, later ones go behind them, or they would overtake.
+        if (detour.HasSome(record.OrderingKey) || TryEnter() is not { } permit || !await TryLogAsync(record, permit, cancel))
+            await WithinAsync(detour.TakeAsync(record, cancel), AppendTimeMax, cancel);
+    }
+
+    private async ValueTask<bool> TryLogAsync(OutgoingRecord record, BreakerPermit permit, CancellationToken cancel)
+    {
+        try
+        {
+            await WithinAsync(log.AppendAsync([record], cancel), LogTimeMax, cancel);
+            lock (_lock) _breaker.Succeeded(permit);
+            return true;
+        }
+        catch (Exception fault) when (fault is LogUnavailableException or TimeoutException)
+        {
+            lock (_lock) _breaker.Failed(permit, Monotonic);
+            return false;
+        }
+        catch
+        {
+            lock (_lock) _breaker.Cancelled(permit);
+            throw;
+        }
+    }
+
+    private BreakerPermit? TryEnter()
+    {
+        lock (_lock) return _breaker.TryEnter(Monotonic, out _);
+    }
+
+    private TimeSpan Monotonic => time.GetElapsedTime(0);
+
+    private async ValueTask WithinAsync(ValueTask append, TimeSpan timeMax, CancellationToken cancel)
+    {
+        if (append.IsCompleted) await append;
+        else await EndedWithinAsync(append.AsTask(), timeMax, cancel);
+    }
+
+    private async Task EndedWithinAsync(Task append, TimeSpan timeMax, CancellationToken cancel)
+    {
+        using var late = new CancellationTokenSource(timeMax, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
+        try
+        {
+            await append.OrCancelledAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancel.IsCancellationRequested)
+        {
+            throw new TimeoutException($"Not acknowledged within {timeMax}.");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Belfry.Alerting.Events;
+using Belfry.Log;
+using Belfry.Outbox;
+using Belfry.Sqlite;
+using Belfry.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Belfry.Alerting.Tests.Events;
+
+/// <summary>One of log and store is enough, and neither makes an event of a service overtake another.</summary>
+public sealed class EventInletTests : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private readonly ManualTime _time = new();
+    private readonly SwitchedLog _log = new();
+    private readonly SwitchedStore _store = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly EventDetour _detour;
+    private readonly EventInlet _inlet;
+    private Task _running = Task.CompletedTask;
+
+    public EventInletTests()
+    {
+        _detour = new EventDetour(_store, _log, _time, NullLogger.Instance);
+        _inlet = new EventInlet(_log, _detour, _time);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running.WaitAsync(Patience);
+        _stop.Dispose();
+        _store.Inner.Dispose();
+    }
+
+    [Fact]
+    public async Task An_event_goes_to_the_log_while_that_answers()
+    {
+        await TakeAsync("a", "1");
+        _log.Appended.ShouldBe(["1"]);
+        _store.Writes.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task An_event_that_the_log_refuses_is_durable_in_the_outbox_and_is_published_once_the_log_is_back()
+    {
+        _log.Fault = new LogUnavailableException("away");
+        await TakeAsync("a", "1");
+        _detour.HasSome("a").ShouldBeTrue();
+        (await _store.Inner.PendingAsync(EventDetour.Lane, 10, default)).Count.ShouldBe(1);
+        _log.Fault = null;
+        Start();
+        await UntilAsync(() => !_detour.HasSome("a"));
+        _log.Appended.ShouldBe(["1"]);
+    }
+
+    [Fact]
+    public async Task A_log_that_does_not_answer_costs_250_ms_and_after_three_times_nothing()
+    {
+        _log.Hangs = true;
+        for (var n = 1; n <= 3; n++)
+        {
+            var taking = TakeAsync($"service-{n}", $"{n}");
+            _time.Advance(TimeSpan.FromMilliseconds(249));
+            taking.IsCompleted.ShouldBeFalse();
+            _time.Advance(TimeSpan.FromMilliseconds(1));
+            await taking.WaitAsync(Patience);
+        }
+
+        await TakeAsync("service-4", "4").WaitAsync(Patience);
+        _log.Asked.ShouldBe(3);
+        _store.Writes.ShouldBe(4);
+
+        // One probe after the pause, and by its success all go to the log again.
+        _log.Hangs = false;
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await TakeAsync("service-5", "5");
+        await TakeAsync("service-6", "6");
+        _log.Appended.ShouldBe(["5", "6"]);
+    }
+
+    [Fact]
+    public async Task Events_of_a_service_follow_those_of_it_that_wait_and_other_services_do_not()
+    {
+        _log.Fault = new LogUnavailableException("away");
+        await TakeAsync("a", "1");
+        _log.Fault = null;
+        await TakeAsync("a", "2");
+        await TakeAsync("b", "3");
+        _log.Appended.ShouldBe(["3"]);
+        Start();
+        await UntilAsync(() => !_detour.HasSome("a"));
+        _log.Appended.ShouldBe(["3", "1", "2"]);
+        await TakeAsync("a", "4");
+        _log.Appended.ShouldBe(["3", "1", "2", "4"]);
+    }
+
+    [Fact]
+    public async Task With_both_away_the_sender_hears_of_it_and_what_may_be_written_keeps_its_service_in_order()
+    {
+        _log.Fault = new LogUnavailableException("away");
+        _store.FailsAfter = true;
+        await Should.ThrowAsync<StoreUnavailableException>(() => TakeAsync("a", "1"));
+        (_log.Fault, _store.FailsAfter) = (null, false);
+        await TakeAsync("a", "2");
+        _log.Appended.ShouldBeEmpty("the first was written although its answer was lost");
+        Start();
+        await UntilAsync(() => !_detour.HasSome("a"));
+        _log.Appended.ShouldBe(["1", "2"]);
+    }
+
+    [Fact]
+    public async Task What_a_former_process_left_is_published()
+    {
+        _log.Fault = new LogUnavailableException("away");
+        await TakeAsync("a", "1");
+        _log.Fault = null;
+        var next = new EventDetour(_store, _log, _time, NullLogger.Instance);
+        _running = Task.Run(() => next.RunAsync(_stop.Token));
+        await UntilAsync(() => _log.Appended.Count == 1);
+    }
+
+    [Fact]
+    public async Task A_store_and_log_of_one_disk_have_no_detour()
+    {
+        var inlet = new EventInlet(_log, null, _time);
+        _log.Fault = new LogUnavailableException("away");
+        await Should.ThrowAsync<LogUnavailableException>(async () => await inlet.AppendAsync(Record("a", "1"), default));
+        _store.Writes.ShouldBe(0);
+    }
+
+    private void Start() => _running = Task.Run(() => _detour.RunAsync(_stop.Token));
+
+    private Task TakeAsync(string service, string text) => _inlet.AppendAsync(Record(service, text), default).AsTask();
+
+    private static OutgoingRecord Record(string service, string text) => new()
+    {
+        Topic = "incoming-events", OrderingKey = service, Value = Encoding.UTF8.GetBytes(text),
+    };
+
+    private static async Task UntilAsync(Func<bool> holds)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        while (!holds())
+        {
+            limit.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
+    private sealed class SwitchedLog : IPartitionedLog
+    {
+        private readonly ConcurrentQueue<string> _appended = [];
+        private int _asked;
+
+        public IReadOnlyCollection<string> Appended => _appended;
+        public Exception? Fault { get; set; }
+        public bool Hangs { get; set; }
+        public int Asked => _asked;
+
+        public ValueTask AppendAsync(IReadOnlyList<OutgoingRecord> records, CancellationToken cancel)
+        {
+            Interlocked.Increment(ref _asked);
+            if (Hangs) return new(new TaskCompletionSource().Task);
+            if (Fault is not null) return ValueTask.FromException(Fault);
+            foreach (var record in records) _appended.Enqueue(Encoding.UTF8.GetString(record.Value.Span));
+            return ValueTask.CompletedTask;
+        }
+
+        public ValueTask DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel) =>
+            throw new NotSupportedException();
+        public ILogConsumer OpenConsumer(ConsumerGroup group) => throw new NotSupportedException();
+        public ValueTask<IReadOnlyList<LogRecord>> ReadAsync(TopicPartition source, long fromOffset, int max, CancellationToken cancel) =>
+            throw new NotSupportedException();
+        public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
+            throw new NotSupportedException();
+        public ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
+            throw new NotSupportedException();
+    }
+
+    /// <summary>A store whose answers can be lost.</summary>
+    private sealed class SwitchedStore : IOutboxStore
+    {
+        public SqliteMemoryOutboxStore Inner { get; } = new();
+        public bool FailsAfter { get; set; }
+        public int Writes { get; private set; }
+
+        public async ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel)
+        {
+            Writes++;
+            var result = await Inner.WriteAsync(work, cancel);
+            return FailsAfter ? throw new StoreUnavailableException("the answer was lost") : result;
+        }
+
+        public ValueTask<T> ReadAsync<T>(Func<System.Data.Common.DbConnection, ValueTask<T>> read, CancellationToken cancel) =>
+            Inner.ReadAsync(read, cancel);
+
+        public ValueTask<IReadOnlyList<OutboxMessage>> PendingAsync(string lane, int max, CancellationToken cancel) =>
+            Inner.PendingAsync(lane, max, cancel);
+
+        public ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel) =>
+            Inner.DeleteAsync(lane, sequences, cancel);
+    }
+}
