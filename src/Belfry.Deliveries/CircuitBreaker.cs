@@ -18,7 +18,8 @@ public enum BreakerState
 
 /// <summary>
 /// The breaker of one endpoint: closed until failures in a row reach the limit, then open for a while, then half-open with one probe
-/// at a time; the probe's success closes it, its failure opens it for twice as long. Pure: time is passed in, on any monotonic scale. For one thread at a time.
+/// at a time; the probe's success closes it, its failure opens it for twice as long. Pure: time is passed in, on any monotonic scale.
+/// For one thread at a time.
 /// </summary>
 public sealed class CircuitBreaker(BreakerOptions options)
 {

@@ -21,6 +21,7 @@ public class ReferenceTests
         [
             "Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "xunit", "Xunit.SkippableFact", "Shouldly",
         ],
+        ["Belfry.Redis"] = ["Belfry.Deliveries", "StackExchange.Redis"],
         ["Belfry.Alerting"] = ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Dapper", "NodaTime"],
         ["Belfry.Server"] = ["Belfry.Alerting", "Belfry.Sqlite", "Microsoft.AspNetCore.OpenApi", "Dapper"],
         ["Belfry.Cli"] = ["Belfry.Alerting", "Belfry.Sqlite", "System.CommandLine"],
@@ -45,6 +46,9 @@ public class ReferenceTests
     [InlineData(
         "src/Belfry.Sqlite/Belfry.Sqlite.csproj", """<ProjectReference Include="../Belfry.Alerting/Belfry.Alerting.csproj" />""")]
     [InlineData("src/Belfry.Kafka/Belfry.Kafka.csproj", """<ProjectReference Include="../Belfry.Outbox/Belfry.Outbox.csproj" />""")]
+    [InlineData(
+        "src/Belfry.Redis/Belfry.Redis.csproj", """<ProjectReference Include="../Belfry.Alerting/Belfry.Alerting.csproj" />""")]
+    [InlineData("src/Belfry.Deliveries/Belfry.Deliveries.csproj", """<PackageReference Include="StackExchange.Redis" />""")]
     [InlineData("src/Belfry.Alerting/Belfry.Alerting.csproj", """<FrameworkReference Include="Microsoft.AspNetCore.App" />""")]
     public void A_planted_reference_is_caught(string path, string reference) =>
         Forbidden(path, $"<Project><ItemGroup>{reference}</ItemGroup></Project>").ShouldNotBeEmpty();
