@@ -25,6 +25,20 @@ public interface IOutboxStore
 
     /// <summary>Removes published messages; those already gone are ignored.</summary>
     ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel);
+
+    /// <summary>
+    /// The right to publish a lane, for as long as one lot takes; null while another relay has it. A store that several processes share
+    /// must give it to one of them at a time, and take it back from one that is gone. One that serves one process gives it to whoever
+    /// asks.
+    /// </summary>
+    ValueTask<IAsyncDisposable?> TryHoldLaneAsync(string lane, CancellationToken cancel) => new(LaneOfOneProcess.Held);
+
+    private sealed class LaneOfOneProcess : IAsyncDisposable
+    {
+        public static readonly LaneOfOneProcess Held = new();
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
 }
 
 /// <summary>An open transaction. Valid only inside the work that got it.</summary>

@@ -5,7 +5,8 @@ namespace Belfry.Outbox;
 
 /// <summary>
 /// Publishes one lane in order, each message at least once: reads pending rows, appends them, deletes them. Whoever owns the lane runs
-/// its relay (a partition owner runs that of its own partition, so ownership and order are the partition's).
+/// its relay (a partition owner runs that of its own partition, so ownership and order are the partition's). Where several processes run
+/// one for the same lane, the store lets one of them publish at a time.
 /// </summary>
 public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string lane, TimeProvider time, ILogger logger)
 {
@@ -68,6 +69,9 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
     /// <summary>Publishes one lot. Returns how many messages it held.</summary>
     internal async Task<int> RunOnceAsync(CancellationToken cancel)
     {
+        // One relay at a time, or a slow one would append again what another appended and went past: older records after newer ones.
+        await using var hold = await store.TryHoldLaneAsync(lane, cancel);
+        if (hold is null) return 0;
         var pending = await store.PendingAsync(lane, LotMax, cancel);
         if (pending.Count == 0)
         {
