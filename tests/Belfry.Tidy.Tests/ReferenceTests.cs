@@ -16,6 +16,7 @@ public class ReferenceTests
             "Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Microsoft.Data.Sqlite", "SQLitePCLRaw.core",
             "SQLitePCLRaw.bundle_e_sqlite3",
         ],
+        ["Belfry.Postgres"] = ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Npgsql"],
         ["Belfry.Testing"] = ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "xunit", "Shouldly"],
         ["Belfry.Alerting"] = ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Dapper", "NodaTime"],
         ["Belfry.Server"] = ["Belfry.Alerting", "Belfry.Sqlite", "Microsoft.AspNetCore.OpenApi", "Dapper"],
@@ -40,6 +41,8 @@ public class ReferenceTests
         "src/Belfry.Scheduling/Belfry.Scheduling.csproj", """<ProjectReference Include="../Belfry.Outbox/Belfry.Outbox.csproj" />""")]
     [InlineData(
         "src/Belfry.Sqlite/Belfry.Sqlite.csproj", """<ProjectReference Include="../Belfry.Alerting/Belfry.Alerting.csproj" />""")]
+    [InlineData("src/Belfry.Postgres/Belfry.Postgres.csproj", """<PackageReference Include="Microsoft.Data.Sqlite" />""")]
+    [InlineData("src/Belfry.Alerting/Belfry.Alerting.csproj", """<PackageReference Include="Npgsql" />""")]
     [InlineData("src/Belfry.Alerting/Belfry.Alerting.csproj", """<FrameworkReference Include="Microsoft.AspNetCore.App" />""")]
     public void A_planted_reference_is_caught(string path, string reference) =>
         Forbidden(path, $"<Project><ItemGroup>{reference}</ItemGroup></Project>").ShouldNotBeEmpty();
