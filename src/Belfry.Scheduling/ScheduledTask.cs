@@ -1,3 +1,7 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
 namespace Belfry.Scheduling;
 
 /// <summary>Names one logical task. Its time is not part of it, so a task can be moved. Comparison is ordinal.</summary>
@@ -7,6 +11,20 @@ namespace Belfry.Scheduling;
 public readonly record struct ScheduledTaskId(string OrderingId, string Kind, string UniqueKey)
 {
     public override string ToString() => $"{Kind}({OrderingId},{UniqueKey})";
+
+    /// <summary>
+    /// 64 bits of the SHA-256 of the three parts, the same everywhere and for ever: stores find rows by it, and compare the parts
+    /// afterwards.
+    /// </summary>
+    public long Hash64()
+    {
+        // The parts hold no NUL, so it may part them.
+        var text = $"{OrderingId}\0{Kind}\0{UniqueKey}";
+        Span<byte> bytes = stackalloc byte[TaskLimits.OrderingIdBytesMax + TaskLimits.KindBytesMax + TaskLimits.UniqueKeyBytesMax + 2];
+        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(bytes[..Encoding.UTF8.GetBytes(text, bytes)], digest);
+        return BinaryPrimitives.ReadInt64LittleEndian(digest);
+    }
 }
 
 /// <summary>Work to be done at a time.</summary>

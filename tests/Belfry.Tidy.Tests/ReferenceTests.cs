@@ -22,6 +22,7 @@ public class ReferenceTests
             "Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "xunit", "Xunit.SkippableFact", "Shouldly",
         ],
         ["Belfry.Redis"] = ["Belfry.Deliveries", "StackExchange.Redis"],
+        ["Belfry.Postgres"] = ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Npgsql"],
         ["Belfry.Alerting"] = ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Dapper", "NodaTime"],
         ["Belfry.Server"] = ["Belfry.Alerting", "Belfry.Sqlite", "Microsoft.AspNetCore.OpenApi", "Dapper"],
         ["Belfry.Cli"] = ["Belfry.Alerting", "Belfry.Sqlite", "System.CommandLine"],
@@ -49,6 +50,8 @@ public class ReferenceTests
     [InlineData(
         "src/Belfry.Redis/Belfry.Redis.csproj", """<ProjectReference Include="../Belfry.Alerting/Belfry.Alerting.csproj" />""")]
     [InlineData("src/Belfry.Deliveries/Belfry.Deliveries.csproj", """<PackageReference Include="StackExchange.Redis" />""")]
+    [InlineData("src/Belfry.Postgres/Belfry.Postgres.csproj", """<PackageReference Include="Microsoft.Data.Sqlite" />""")]
+    [InlineData("src/Belfry.Alerting/Belfry.Alerting.csproj", """<PackageReference Include="Npgsql" />""")]
     [InlineData("src/Belfry.Alerting/Belfry.Alerting.csproj", """<FrameworkReference Include="Microsoft.AspNetCore.App" />""")]
     public void A_planted_reference_is_caught(string path, string reference) =>
         Forbidden(path, $"<Project><ItemGroup>{reference}</ItemGroup></Project>").ShouldNotBeEmpty();

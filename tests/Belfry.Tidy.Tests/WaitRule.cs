@@ -17,6 +17,7 @@ internal static class WaitRule
         "tests/Belfry.EndToEnd.Tests/Support/EventLoad.cs",
         "tests/Belfry.EndToEnd.Tests/Support/Eventually.cs",
         "tests/Belfry.Redis.Tests/Support/Eventually.cs",
+        "tests/Belfry.Postgres.Tests/Support/PostgresServer.cs",
         "tests/Belfry.Tidy.Tests/PlantedCalls.cs",
     ];
 

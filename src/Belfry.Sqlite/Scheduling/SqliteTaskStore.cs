@@ -78,7 +78,7 @@ public sealed class SqliteTaskStore : ITaskStore
     public ValueTask<IReadOnlyList<StoredTask>> FindAsync(IReadOnlyList<ScheduledTaskId> ids, CancellationToken cancel)
     {
         if (ids.Count == 0) return new([]);
-        var hashes = $"[{string.Join(',', ids.Select(id => TaskTables.IdentityOf(id).ToString(CultureInfo.InvariantCulture)))}]";
+        var hashes = $"[{string.Join(',', ids.Select(id => id.Hash64().ToString(CultureInfo.InvariantCulture)))}]";
         var wanted = new HashSet<ScheduledTaskId>(ids);
         return _file.ReadAsync<IReadOnlyList<StoredTask>>(
             connection =>

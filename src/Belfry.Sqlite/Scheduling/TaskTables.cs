@@ -1,7 +1,4 @@
-using System.Buffers.Binary;
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using Belfry.Log;
 using Belfry.Scheduling;
 using Microsoft.Data.Sqlite;
@@ -83,7 +80,7 @@ internal static class TaskTables
     {
         var hash = Partitioner.Hash(row.Id.OrderingId);
         var statement = connection.Statement(Upsert)
-            .Bind(1, row.Sequence).Bind(2, IdentityOf(row.Id)).Bind(3, hash).Bind(4, hash % 4_096)
+            .Bind(1, row.Sequence).Bind(2, row.Id.Hash64()).Bind(3, hash).Bind(4, hash % 4_096)
             .Bind(5, (int)row.State).Bind(6, row.DueMs).Bind(7, row.Generation).Bind(8, row.Attempts);
         BindOrNull(statement, 9, row.NextAttemptMs);
         statement.Bind(10, row.Offset);
@@ -107,16 +104,6 @@ internal static class TaskTables
         Reason = row.Text(11),
         EndedMs = row.IsNull(12) ? null : row.Int64(12),
     };
-
-    /// <summary>64 bits of the SHA-256 of the three parts. They hold no NUL, so it may part them.</summary>
-    public static long IdentityOf(ScheduledTaskId id)
-    {
-        var text = $"{id.OrderingId}\0{id.Kind}\0{id.UniqueKey}";
-        Span<byte> bytes = stackalloc byte[TaskLimits.OrderingIdBytesMax + TaskLimits.KindBytesMax + TaskLimits.UniqueKeyBytesMax + 2];
-        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(bytes[..Encoding.UTF8.GetBytes(text, bytes)], digest);
-        return BinaryPrimitives.ReadInt64LittleEndian(digest);
-    }
 
     private static void BindOrNull(SqliteStatement statement, int at, long? value)
     {

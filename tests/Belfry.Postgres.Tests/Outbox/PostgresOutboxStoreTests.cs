@@ -1,0 +1,133 @@
+using Belfry.Outbox;
+using Belfry.Testing;
+using Npgsql;
+
+namespace Belfry.Postgres.Tests;
+
+public sealed class PostgresOutboxStoreTests : OutboxStoreSpec
+{
+    private TestSchema? _schema;
+
+    [Fact]
+    public async Task A_work_may_await_its_connection()
+    {
+        await Store.WriteAsync(async tx =>
+        {
+            await using var command = tx.Connection.CreateCommand();
+            command.CommandText = "insert into spec_row (id, note) values (1, 'one')";
+            await command.ExecuteNonQueryAsync();
+            await Task.Yield();
+            await tx.AddAsync("a", [Record("1")]);
+            return true;
+        }, default);
+        (await CountAsync()).ShouldBe(1);
+        (await TextsAsync("a")).ShouldBe(["1"]);
+    }
+
+    [Fact]
+    public async Task A_work_that_swallowed_a_failed_statement_is_not_told_that_it_was_written()
+    {
+        await WriteAsync(tx => Insert(tx.Connection, 1, "one"));
+        await Should.ThrowAsync<InvalidOperationException>(() => WriteAsync(tx =>
+        {
+            Insert(tx.Connection, 2, "two");
+            Should.Throw<PostgresException>(() => Insert(tx.Connection, 1, "again"));
+        }));
+        (await CountAsync()).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_unique_violation_comes_out_as_it_is()
+    {
+        await WriteAsync(tx => Insert(tx.Connection, 1, "one"));
+        var fault = await Should.ThrowAsync<PostgresException>(() => WriteAsync(tx => Insert(tx.Connection, 1, "again")));
+        fault.SqlState.ShouldBe(PostgresErrorCodes.UniqueViolation);
+    }
+
+    [Fact]
+    public async Task Of_two_works_that_lock_each_other_out_both_are_written_in_the_end()
+    {
+        await WriteAsync(tx =>
+        {
+            Insert(tx.Connection, 1, "");
+            Insert(tx.Connection, 2, "");
+        });
+        using var both = new Barrier(2);
+        var runs = 0;
+        await Task.WhenAll(LockAsync(1, 2), LockAsync(2, 1));
+        runs.ShouldBe(3);
+        _schema!.Database.Conflicts.ShouldBe(1);
+        (await _schema.ScalarAsync<long>("select sum(length(note)) from spec_row")).ShouldBe(4);
+
+        Task LockAsync(int first, int second) => WriteAsync(tx =>
+        {
+            Append(first);
+
+            // Only the first runs meet: the one that runs again finds the other one gone.
+            if (Interlocked.Increment(ref runs) <= 2) both.SignalAndWait();
+            Append(second);
+
+            void Append(int id)
+            {
+                using var command = tx.Connection.CreateCommand();
+                command.CommandText = $"update spec_row set note = note || 'x' where id = {id}";
+                command.ExecuteNonQuery();
+            }
+        });
+    }
+
+    [Fact]
+    public async Task A_read_is_one_snapshot()
+    {
+        await WriteAsync(tx => Insert(tx.Connection, 1, "one"));
+        var (before, after) = await Store.ReadAsync(connection =>
+        {
+            var count = Count(connection);
+            using var meanwhile = new NpgsqlConnection(_schema!.Options.Unpooled().ToString());
+            meanwhile.Open();
+            Insert(meanwhile, 2, "two");
+            return ValueTask.FromResult((count, Count(connection)));
+        }, default);
+        (before, after).ShouldBe((1, 1));
+        (await CountAsync()).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_pool_that_stays_busy_is_told_with_its_knob()
+    {
+        await using var narrow = PostgresDatabase.Open(_schema!.Options with { ConnectionsMax = 1, WaitMax = TimeSpan.FromSeconds(1) });
+        var store = new PostgresOutboxStore(narrow);
+        using var started = new SemaphoreSlim(0);
+        using var end = new SemaphoreSlim(0);
+        var busy = store.ReadAsync(connection =>
+        {
+            started.Release();
+            end.Wait();
+            return ValueTask.FromResult(true);
+        }, default).AsTask();
+        await started.WaitAsync();
+        var fault = await Should.ThrowAsync<StoreUnavailableException>(async () => await store.PendingAsync("a", 1, default));
+        fault.Message.ShouldContain(nameof(PostgresOptions.ConnectionsMax));
+        end.Release();
+        (await busy).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Works_that_block_hold_up_no_thread_of_the_pool()
+    {
+        var onPool = await Store.WriteAsync(_ => ValueTask.FromResult(Thread.CurrentThread.IsThreadPoolThread), default);
+        onPool.ShouldBeFalse();
+        (await Store.ReadAsync(_ => ValueTask.FromResult(Thread.CurrentThread.IsThreadPoolThread), default)).ShouldBeFalse();
+    }
+
+    protected override async Task<IOutboxStore> OpenAsync()
+    {
+        _schema = await TestSchema.CreateAsync();
+        return new PostgresOutboxStore(_schema.Database);
+    }
+
+    protected override async Task CloseAsync()
+    {
+        if (_schema is not null) await _schema.DisposeAsync();
+    }
+}

@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+
+namespace Belfry.Postgres.Tests;
+
+/// <summary>
+/// A PostgreSQL server of this test run: initdb and pg_ctl in a temporary folder, on a free loopback port and a socket in the folder, begun
+/// with the first test that asks and stopped with the process. It runs under a shell that reads from us: when we are gone, however that
+/// came, the shell stops it and removes the folder. <c>fsync=off</c>: what is killed here are processes, never the machine, and what a
+/// process has written the kernel keeps; a commit still waits for its record in the write-ahead log (<c>synchronous_commit=on</c>).
+/// <c>BELFRY_TEST_POSTGRES</c>, a connection string, is used instead when it is set.
+/// </summary>
+internal sealed class PostgresServer
+{
+    public const string Variable = "BELFRY_TEST_POSTGRES";
+    private const string Ready = "belfry: ready";
+
+    private static readonly TimeSpan ReadyMax = TimeSpan.FromMinutes(2);
+    private static readonly Lazy<Task<PostgresServer>> Started = new(() => Task.Run(StartAsync));
+
+    private readonly string _folder = "";
+    private readonly string _binaries = "";
+    private readonly Process? _shell;
+
+    private PostgresServer(string connectionString) => ConnectionString = connectionString;
+
+    private PostgresServer(string folder, string binaries, int port, Process shell)
+        : this($"Host=127.0.0.1;Port={port};Username=postgres;Database=postgres") =>
+        (_folder, _binaries, _shell) = (folder, binaries, shell);
+
+    public string ConnectionString { get; }
+
+    /// <summary>Ours to kill; not one that was given.</summary>
+    public bool IsOwn => _shell is not null;
+
+    /// <summary>Missing: the test skips with the way to install it, and fails when CI=true.</summary>
+    public static Task<PostgresServer> GetAsync() => Started.Value;
+
+    /// <summary>As a crash of the machine would: all backends at once, then recovery from the write-ahead log.</summary>
+    public async Task RestartAsync()
+    {
+        Skip.IfNot(IsOwn, $"A server given by {Variable} is not restarted.");
+        await RunAsync([Path.Combine(_binaries, "pg_ctl"), "-D", Path.Combine(_folder, "data"), "-m", "immediate", "-w", "restart"]);
+        await WaitUntilReadyAsync();
+    }
+
+    /// <summary>Kills one backend; the server then ends all the others, recovers and goes on.</summary>
+    public async Task KillBackendAsync(int pid)
+    {
+        Skip.IfNot(IsOwn, $"Backends of a server given by {Variable} are not killed.");
+        await RunAsync(["kill", "-9", $"{pid}"]);
+    }
+
+    /// <summary>Asks until the server takes connections again.</summary>
+    public async Task WaitUntilReadyAsync()
+    {
+        var since = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                await using var connection = new NpgsqlConnection(ConnectionString + ";Pooling=false;Timeout=5");
+                await connection.OpenAsync();
+                return;
+            }
+            catch (NpgsqlException) when (since.Elapsed < ReadyMax)
+            {
+                await Task.Delay(50);
+            }
+        }
+    }
+
+    private static async Task<PostgresServer> StartAsync()
+    {
+        if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } given) return new PostgresServer(given);
+        var binaries = Binaries();
+        var folder = Directory.CreateTempSubdirectory("belfry-postgres-").FullName;
+        if (Environment.UserName == "root") await RunAsRootAsync(["chown", "postgres", folder]);
+        var port = FreePort();
+        var shell = Process.Start(new ProcessStartInfo(AsPostgres()[0], [.. AsPostgres()[1..], "sh", "-c", $$"""
+            cd '{{folder}}' || exit 1
+            options='-c fsync=off -c full_page_writes=off -c synchronous_commit=on -c shared_buffers=64MB -c max_connections=200'
+            options="$options -c listen_addresses=127.0.0.1 -c port={{port}} -c unix_socket_directories={{folder}}"
+            '{{binaries}}/initdb' -D data -A trust -N --locale=C -E UTF8 -U postgres >log 2>&1 &&
+            '{{binaries}}/pg_ctl' -D data -w -t 100 -l server.log -o "$options" start >>log 2>&1 &&
+            echo '{{Ready}}' && cat >/dev/null || cat log server.log
+            '{{binaries}}/pg_ctl' -D data -m immediate stop >/dev/null 2>&1
+            cd / && rm -rf '{{folder}}'
+            """]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        if (await shell.StandardOutput.ReadLineAsync() is var line && line != Ready)
+            throw new InvalidOperationException($"PostgreSQL did not start: {line} {await shell.StandardOutput.ReadToEndAsync()}");
+        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+        {
+            shell.StandardInput.Close();
+            shell.WaitForExit(TimeSpan.FromSeconds(20));
+        };
+        return new PostgresServer(folder, binaries, port, shell);
+    }
+
+    private static string Binaries()
+    {
+        string?[] places =
+        [
+            .. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'),
+            .. Directory.Exists("/usr/lib/postgresql")
+                ? Directory.GetDirectories("/usr/lib/postgresql").OrderDescending(StringComparer.Ordinal).Select(d => $"{d}/bin")
+                : [],
+        ];
+        if (places.FirstOrDefault(place => File.Exists($"{place}/initdb") && File.Exists($"{place}/pg_ctl")) is { } found) return found;
+        const string Message = "PostgreSQL's initdb and pg_ctl are missing; install them with: apt-get install postgresql";
+        if (Environment.GetEnvironmentVariable("CI") == "true") throw new InvalidOperationException(Message);
+        Skip.If(true, Message);
+        return "";
+    }
+
+    /// <summary>The server refuses to run as root.</summary>
+    private static string[] AsPostgres() => Environment.UserName == "root" ? ["runuser", "-u", "postgres", "--"] : ["env"];
+
+    private static Task RunAsync(string[] command) => RunAsRootAsync([.. AsPostgres(), .. command]);
+
+    private static async Task RunAsRootAsync(string[] command)
+    {
+        // Its output goes to the log of the server, which pg_ctl restarts: a pipe of ours would stay open as long as that runs.
+        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", "exec \"$0\" \"$@\" >/dev/null 2>&1 </dev/null", .. command]))!;
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0) throw new InvalidOperationException($"'{string.Join(' ', command)}' ended with {process.ExitCode}.");
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
