@@ -14,7 +14,7 @@ if (args.Contains("--help"))
 }
 
 var faults = new List<string>();
-var options = ServerOptions.Read(args, new ConfigurationBuilder().AddEnvironmentVariables().Build(), faults);
+var options = ServerOptions.Read(args, ServerOptions.ConfigurationOf(args, faults), faults);
 if (faults.Count > 0)
 {
     await Console.Error.WriteLineAsync(string.Join('\n', faults) + "\nbelfry-server --help lists the options.");
@@ -54,7 +54,7 @@ internal sealed class BelfryServer(WebApplication app, ServerShape shape, Listen
         var shape = await ServerShape.OpenAsync(options, time, HostLogging.Factory(builder.Configuration), cancel);
         shape.Register(builder.Services);
         if (options.Demo) builder.Services.AddSingleton(await DemoData.EnsureAsync(shape, cancel));
-        builder.Services.AddSecurity(options.DataDir);
+        builder.Services.AddSecurity(options.KeysPath);
         builder.Services.AddSingleton(listen).AddHostedService<ListenWider>();
         builder.Services.AddHops();
         builder.Services.AddApi();

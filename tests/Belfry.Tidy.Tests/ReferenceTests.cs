@@ -24,7 +24,10 @@ public class ReferenceTests
         ["Belfry.Redis"] = ["Belfry.Deliveries", "StackExchange.Redis"],
         ["Belfry.Postgres"] = ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Npgsql"],
         ["Belfry.Alerting"] = ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Dapper", "NodaTime"],
-        ["Belfry.Server"] = ["Belfry.Alerting", "Belfry.Sqlite", "Microsoft.AspNetCore.OpenApi", "Dapper"],
+        ["Belfry.Server"] =
+        [
+            "Belfry.Alerting", "Belfry.Sqlite", "Belfry.Kafka", "Belfry.Postgres", "Belfry.Redis", "Microsoft.AspNetCore.OpenApi", "Dapper",
+        ],
         ["Belfry.Cli"] = ["Belfry.Alerting", "Belfry.Sqlite", "System.CommandLine"],
     };
 

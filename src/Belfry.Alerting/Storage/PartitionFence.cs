@@ -49,6 +49,10 @@ public sealed class PartitionFence(string scope, int partition)
                 "select topic, partition_no, max(next_offset) from fold_position group by topic, partition_no")
             .ToDictionary(row => new TopicPartition(row.Topic, (int)row.Partition), row => row.Next);
 
+    /// <summary>A number that changes with each commit of any fold.</summary>
+    public static long Progress(DbConnection connection) =>
+        connection.ExecuteScalar<long>("select cast(coalesce(sum(next_offset), 0) as bigint) from fold_position");
+
     /// <summary>Saves the next offset of each source that the batch has records of.</summary>
     public void SavePositions(DbConnection connection, IReadOnlyList<LogRecord> batch)
     {

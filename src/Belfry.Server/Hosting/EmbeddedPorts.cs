@@ -19,6 +19,8 @@ internal sealed class EmbeddedPorts : ShapePorts
     /// <summary>The log. It is never behind: what a store has taken from it was durable before.</summary>
     public required SqliteFile LogFile { get; init; }
 
+    public override bool AreShared => false;
+
     /// <exception cref="SqliteFileInUseException">Another process serves this folder.</exception>
     /// <exception cref="InvalidOperationException">The two files are not of one time.</exception>
     public static async Task<EmbeddedPorts> OpenAsync(

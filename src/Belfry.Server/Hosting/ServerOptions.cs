@@ -58,6 +58,13 @@ internal sealed record ServerOptions
     /// <summary>Hosts, host:port or CIDR ranges that webhooks may reach although they are private; separated by commas.</summary>
     public IReadOnlyList<string> WebhookAllow { get; init; } = [];
 
+    /// <summary>Holds the keys that sign and seal; instances of a cluster share them. Default: <c>keys</c> in the data folder.</summary>
+    public string? KeysFolder { get; init; }
+
+    /// <summary>Null: the embedded shape.</summary>
+    public ClusterOptions? Cluster { get; init; }
+
+    public string KeysPath => KeysFolder ?? Path.Combine(DataDir, "keys");
     public string MailPath => MailFolder ?? Path.Combine(DataDir, "mail");
 
     public const string Usage = """
@@ -72,8 +79,12 @@ internal sealed record ServerOptions
           --mail-from ADDRESS  sender of mails                            (belfry@localhost)
           --base-url URL       what links in mails begin with             (the first URL)
           --webhook-allow LIST private hosts, host:port or CIDRs that webhooks may reach, by commas
+          --shape NAME         embedded, or clustered on Kafka, PostgreSQL and Redis    (embedded)
+          --keys DIR           keys that instances of a cluster share     (DIR/keys)
+          --config FILE        JSON with any of these settings and those of the clustered shape
 
         Each can be set in the environment as well: Belfry__MailFrom=…
+        docs/configuration.md lists the settings of the clustered shape.
         """;
 
     /// <summary>Reads the options; on faults names all of them.</summary>
@@ -94,9 +105,36 @@ internal sealed record ServerOptions
             BaseUrl = Value("--base-url", "BaseUrl")?.TrimEnd('/'),
             WebhookAllow = Value("--webhook-allow", "WebhookAllow")?.Split(
                 ',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [],
+            KeysFolder = Value("--keys", "Keys") is { } keys ? Path.GetFullPath(keys) : null,
+            Cluster = ClusterOf(Value("--shape", "Shape"), configuration, faults),
         };
         options.Check(faults);
         return options;
+    }
+
+    /// <summary>The environment, and below it the file that <c>--config</c> names.</summary>
+    public static IConfiguration ConfigurationOf(IReadOnlyList<string> arguments, List<string> faults)
+    {
+        var builder = new ConfigurationBuilder();
+        var given = ReadArguments(arguments, []);
+        try
+        {
+            if (given.TryGetValue("--config", out var file)) builder.AddJsonFile(Path.GetFullPath(file), optional: false);
+            return builder.AddEnvironmentVariables().Build();
+        }
+        catch (Exception fault) when (fault is IOException or InvalidDataException)
+        {
+            faults.Add($"--config: {fault.Message}");
+            return new ConfigurationBuilder().AddEnvironmentVariables().Build();
+        }
+    }
+
+    private static ClusterOptions? ClusterOf(string? shape, IConfiguration configuration, List<string> faults)
+    {
+        if (shape is null or "embedded") return null;
+        if (shape == "clustered") return ClusterOptions.Read(configuration, faults);
+        faults.Add($"--shape: '{shape}' is no shape; embedded and clustered are.");
+        return null;
     }
 
     private void Check(List<string> faults)
@@ -115,7 +153,8 @@ internal sealed record ServerOptions
     {
         string[] flags =
         [
-            "--data", "--urls", "--ready-file", "--smtp", "--mail-folder", "--mail-from", "--base-url", "--webhook-allow",
+            "--data", "--urls", "--ready-file", "--smtp", "--mail-folder", "--mail-from", "--base-url", "--webhook-allow", "--shape", "--keys",
+            "--config",
         ];
         var given = new Dictionary<string, string>(StringComparer.Ordinal);
         for (var at = 0; at < arguments.Count; at++)

@@ -22,10 +22,10 @@ internal sealed class ServerShape : IAsyncDisposable
     private ServerShape(ServerOptions options, ShapePorts ports, TimeProvider time, ILoggerFactory loggers)
     {
         (Options, Ports, Time, Loggers) = (options, ports, time, loggers);
-        Topics = new Topics();
+        Topics = options.Cluster is { } cluster ? new Topics(cluster.TopicPrefix, cluster.TopicPartitions) : new Topics();
         Ids = new IdSource(() => Guid.CreateVersion7(time.GetUtcNow()));
         Catalog = new CatalogReader(ports.Store, ports.Log, time, loggers.CreateLogger<CatalogReader>());
-        LinkKey = PrivateFiles.KeyAt(Path.Combine(options.DataDir, "keys", "links.key"), LinkKeyBytes);
+        LinkKey = PrivateFiles.KeyAt(Path.Combine(options.KeysPath, "links.key"), LinkKeyBytes);
         var box = new SecretBox(PrivateFiles.KeyAt(SecretsKeyOf(options), SecretBox.KeyBytes));
         People = new PeopleStore(ports.Store, Catalog, Topics, Ids, RandomNumberGenerator.Fill, box);
         Services = new CatalogStore(ports.Store, Catalog, Ids, RandomNumberGenerator.Fill);
@@ -56,8 +56,10 @@ internal sealed class ServerShape : IAsyncDisposable
     public static async Task<ServerShape> OpenAsync(ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
     {
         PrivateFiles.MakeFolder(options.DataDir);
-        PrivateFiles.MakeFolder(Path.Combine(options.DataDir, "keys"));
-        var ports = await EmbeddedPorts.OpenAsync(options, time, loggers, cancel);
+        PrivateFiles.MakeFolder(options.KeysPath);
+        ShapePorts ports = options.Cluster is { } cluster
+            ? await ClusteredPorts.OpenAsync(cluster, time, loggers, cancel)
+            : await EmbeddedPorts.OpenAsync(options, time, loggers, cancel);
         try
         {
             var shape = new ServerShape(options, ports, time, loggers);
@@ -76,7 +78,7 @@ internal sealed class ServerShape : IAsyncDisposable
         }
     }
 
-    private static string SecretsKeyOf(ServerOptions options) => Path.Combine(options.DataDir, "keys", "secrets.key");
+    private static string SecretsKeyOf(ServerOptions options) => Path.Combine(options.KeysPath, "secrets.key");
 
     /// <summary>The entry types of all modules, for endpoints and pages.</summary>
     public void Register(IServiceCollection services)

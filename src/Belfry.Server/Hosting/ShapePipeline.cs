@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Belfry.Alerting;
 using Belfry.Alerting.Access;
+using Belfry.Alerting.Incidents;
 using Belfry.Alerting.Storage;
 using Belfry.Deliveries;
 
@@ -38,7 +39,15 @@ internal static class ShapePipeline
             Loggers = shape.Loggers,
             Options = new PipelineOptions { BaseUrl = baseUrl, LinkKey = shape.LinkKey },
         };
-        return [.. Pipeline.Hops(ports), .. shape.Ports.Housekeeping];
+        List<Hop> hops = [.. Pipeline.Hops(ports), .. shape.Ports.Housekeeping];
+        if (shape.Ports.AreShared)
+        {
+            var watcher = new ChangeWatcher(
+                shape.Ports.Store, shape.Changes, shape.Time, shape.Loggers.CreateLogger<ChangeWatcher>());
+            hops.Add(new Hop("changes-of-others", watcher.RunAsync));
+        }
+
+        return hops;
     }
 
     private static IDeliveryChannel EmailChannel(ServerOptions options) => options.Smtp is { } smtp

@@ -30,6 +30,9 @@ internal abstract class ShapePorts : IAsyncDisposable
     /// <summary>What the drivers themselves need to have running.</summary>
     public required IReadOnlyList<Hop> Housekeeping { get; init; }
 
+    /// <summary>True: other processes use the same log and stores.</summary>
+    public abstract bool AreShared { get; }
+
     /// <summary>Called once the topics are declared and the tables are there, and before anything runs.</summary>
     /// <exception cref="InvalidOperationException">Log and stores do not belong together.</exception>
     public virtual Task CheckAsync(Topics topics, CancellationToken cancel) => Task.CompletedTask;

@@ -5,7 +5,7 @@ namespace Belfry.Server.Security;
 
 internal static class SecuritySetup
 {
-    public static void AddSecurity(this IServiceCollection services, string dataDir)
+    public static void AddSecurity(this IServiceCollection services, string keysFolder)
     {
         services.AddSingleton<AdministratorGate>();
         services.AddSingleton<SignIn>();
@@ -18,7 +18,7 @@ internal static class SecuritySetup
             options.Cookie.SameSite = SameSiteMode.Strict;
             options.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
         });
-        services.AddDataProtection().SetApplicationName("belfry").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(dataDir, "keys")));
+        services.AddDataProtection().SetApplicationName("belfry").PersistKeysToFileSystem(new DirectoryInfo(keysFolder));
     }
 
     /// <summary>Bounds of every request: 16 KiB of headers, 1 MiB of body (events have their own), and no sign of what serves it.</summary>

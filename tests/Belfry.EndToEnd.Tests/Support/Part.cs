@@ -7,6 +7,8 @@ internal static class Part
     public static string Alertmanager() => Require("/usr/bin/prometheus-alertmanager", "prometheus-alertmanager");
     public static string Amtool() => Require("/usr/bin/amtool", "prometheus-alertmanager");
 
+    public static string Redis() => Require("/usr/bin/redis-server", "redis-server");
+
     public static string Python(string module, string package)
     {
         Require($"/usr/lib/python3/dist-packages/{module}", package);

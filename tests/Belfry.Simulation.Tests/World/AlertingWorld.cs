@@ -95,7 +95,11 @@ internal sealed class AlertingWorld
         CutOff(node, TimeSpan.FromSeconds(15 + World.Random.Next(20)));
     }
 
-    public void AfterWrite(SimulatedNode node) => Observer.Touched(node, State.TakeTouches());
+    public void AfterWrite(SimulatedNode node, IReadOnlyList<OutgoingRecord> promised)
+    {
+        Observer.Touched(node, State.TakeTouches());
+        foreach (var record in promised) Observer.Promised(record);
+    }
 
     private void AddNode()
     {

@@ -9,7 +9,8 @@ namespace Belfry.Simulation.Tests.World;
 
 /// <summary>The alerting store as one node sees it: calls take virtual time and fail by plan; the observer hears of writes.</summary>
 internal sealed class NodeOutboxStore(
-    SimulatedNode node, SharedState state, Action<SimulatedNode> asked, Action<SimulatedNode> written, Action<SimulatedNode> rolledBack)
+    SimulatedNode node, SharedState state, Action<SimulatedNode> asked, Action<SimulatedNode, IReadOnlyList<OutgoingRecord>> written,
+    Action<SimulatedNode> rolledBack)
     : IOutboxStore
 {
     private readonly IOutboxStore _shared = state.Store;
@@ -53,8 +54,14 @@ internal sealed class NodeOutboxStore(
     {
         try
         {
-            var result = Now(_shared.WriteAsync(work, CancellationToken.None));
-            written(node);
+            List<OutgoingRecord> added = [];
+            var result = Now(_shared.WriteAsync(
+                tx =>
+                {
+                    added.Clear();
+                    return work(new Watched(tx, added));
+                }, CancellationToken.None));
+            written(node, added);
             return result;
         }
         catch
@@ -68,6 +75,18 @@ internal sealed class NodeOutboxStore(
     {
         await answer;
         return true;
+    }
+
+    /// <summary>Notes what goes into the outbox.</summary>
+    private sealed class Watched(OutboxTransaction inner, List<OutgoingRecord> added) : OutboxTransaction
+    {
+        public override DbConnection Connection => inner.Connection;
+
+        public override ValueTask AddAsync(string lane, IReadOnlyList<OutgoingRecord> records)
+        {
+            added.AddRange(records);
+            return inner.AddAsync(lane, records);
+        }
     }
 
     private sealed class Hold(Action letGo) : IAsyncDisposable

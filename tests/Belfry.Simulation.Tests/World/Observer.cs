@@ -30,6 +30,9 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
     private readonly Dictionary<string, long> _timerEpochs = new(StringComparer.Ordinal);
     private readonly HashSet<(string Incident, string Timer, long Epoch)> _timersFired = [];
 
+    // Committed to the outbox and not seen on the log yet.
+    private readonly Dictionary<(string Topic, string Key, ulong Value), DateTimeOffset> _promised = [];
+
     public List<string> Violations { get; } = [];
     public List<Send> Sends { get; } = [];
 
@@ -52,8 +55,12 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
 
     public void Violated(string invariant, string what) => Violations.Add($"{invariant} at {world.Elapsed}: {what}");
 
+    /// <summary>The outbox has it, so the log must come to have it.</summary>
+    public void Promised(OutgoingRecord record) => _promised[PromiseOf(record)] = world.Now;
+
     public void Appended(TopicPartition source, long offset, OutgoingRecord record)
     {
+        _promised.Remove(PromiseOf(record));
         if (record.Topic == topics.ScheduledTasks.Name) TaskAppended(record);
         else if (record.Topic == topics.IncomingEvents.Name) Note(record, "event");
         else if (record.Topic == topics.IncidentCommands.Name) CommandAppended(record);
@@ -113,10 +120,17 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
         if (channel == "email") OnMail?.Invoke(delivery);
     }
 
-    /// <summary>Asked for more than a minute ago and never seen: timers neither cancelled nor replaced, pages of the assigned.</summary>
+    /// <summary>
+    /// Asked for more than a minute ago and never seen: messages of the outbox, timers neither cancelled nor replaced, pages of the
+    /// assigned.
+    /// </summary>
     public IEnumerable<string> Missing()
     {
         var before = world.Now - TimeSpan.FromMinutes(1);
+        var lost = _promised.Where(promise => promise.Value < before).OrderBy(promise => promise.Value).ToList();
+        if (lost is [var (promised, promisedAt), ..])
+            yield return $"A1: {lost.Count} messages of the outbox never came to the log, the first written at {promisedAt:HH:mm:ss} " +
+                $"for {promised.Topic}, {promised.Key}";
         var ran = _timersFired.Select(fired => ($"incident.timer({fired.Incident},{fired.Timer})", fired.Epoch)).ToHashSet();
         foreach (var (id, (generation, due)) in _timers)
             if (due < before && !ran.Contains((id, generation)))
@@ -131,6 +145,13 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
 
     private long? StatusBefore(string incident, DateTimeOffset at) =>
         _statuses.TryGetValue(incident, out var list) ? list.LastOrDefault(change => change.At < at).Status : null;
+
+    private static (string, string, ulong) PromiseOf(OutgoingRecord record)
+    {
+        var hash = 14695981039346656037UL;
+        foreach (var one in record.Value.Span) hash = unchecked((hash ^ one) * 1099511628211);
+        return (record.Topic, record.OrderingKey, hash);
+    }
 
     // The key reads notification.incident.service.user.epoch.channel.
     private static string IncidentOf(string key) => key.Split('.')[1];
