@@ -40,8 +40,8 @@ public interface IPartitionedLog
 public sealed record ConsumerGroup(string Name, IReadOnlyList<string> Topics, bool CoPartitioned = false);
 
 /// <summary>
-/// One member of a group. All calls come from one loop, never two at a time; <see cref="IAssignmentListener"/> is called inside
-/// <see cref="PollAsync"/> only. A Kafka driver completes every call synchronously on its poll thread.
+/// One member of a group. All calls come from one loop, never two at a time, but for commits from within a revocation;
+/// <see cref="IAssignmentListener"/> is called inside <see cref="PollAsync"/> only, in its caller's context.
 /// Disposing leaves the group; what it owned is not revoked through the listener.
 /// </summary>
 public interface ILogConsumer : IAsyncDisposable
