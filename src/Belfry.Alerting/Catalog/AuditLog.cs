@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Belfry.Alerting.Storage;
 using Belfry.Outbox;
 using Dapper;
 
@@ -36,7 +37,8 @@ public sealed class AuditLog(IOutboxStore store)
         var row = new Row
         {
             Sequence = sequence, At = now.ToUnixTimeMilliseconds(), ActorId = by.UserId?.ToString(), ActorName = by.Name,
-            ActorAddress = by.Address, Action = action, Kind = kind, ObjectId = objectId, BeforeJson = before, AfterJson = after,
+            ActorAddress = by.Address, Action = action, Kind = kind, ObjectId = SqlDialect.Storable(objectId), BeforeJson = before,
+            AfterJson = after,
         };
         row.Hash = HashOf(previous, row);
         connection.Execute($"""

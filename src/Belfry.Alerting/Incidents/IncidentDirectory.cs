@@ -127,8 +127,8 @@ public sealed class IncidentDirectory(IOutboxStore store)
     {
         var parameters = new DynamicParameters();
         var terms = new List<string> { "1 = 1" };
-        Add(filter.Statuses.Count > 0, "status in @statuses", "statuses", filter.Statuses.Select(status => (long)status).ToArray());
-        Add(filter.ServiceIds.Count > 0, "service_id in @services", "services", filter.ServiceIds.Select(id => id.ToString()).ToArray());
+        AddAny("status", filter.Statuses.Select(status => (object)(long)status));
+        AddAny("service_id", filter.ServiceIds.Select(id => (object)id.ToString()));
         Add(filter.Urgency is not null, "urgency = @urgency", "urgency", (long?)filter.Urgency);
         Add(
             filter.AssigneeId is not null, "status <> 2 and responders like @user", "user",
@@ -142,6 +142,17 @@ public sealed class IncidentDirectory(IOutboxStore store)
             if (!given) return;
             terms.Add(term);
             parameters.Add(name, value);
+        }
+
+        // A parameter each: Dapper spells a list as one array where the driver has arrays, which "in" does not take.
+        void AddAny(string column, IEnumerable<object> values)
+        {
+            var names = values.Select((value, n) =>
+            {
+                parameters.Add($"{column}_{n}", value);
+                return $"@{column}_{n}";
+            }).ToList();
+            if (names.Count > 0) terms.Add($"{column} in ({string.Join(", ", names)})");
         }
     }
 

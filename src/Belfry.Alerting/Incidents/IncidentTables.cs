@@ -122,5 +122,5 @@ internal static class IncidentTables
             ?? throw new InvalidDataException($"Incident {row.Number} is stored as JSON null."));
 
     /// <summary>Text without NUL, which PostgreSQL's text type refuses.</summary>
-    internal static string Storable(string text) => text.Replace('\0', '\uFFFD');
+    internal static string Storable(string text) => SqlDialect.Storable(text);
 }

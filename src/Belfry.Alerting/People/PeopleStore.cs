@@ -1,6 +1,7 @@
 using Belfry.Alerting.Catalog;
 using Belfry.Alerting.Incidents;
 using Belfry.Alerting.Planning;
+using Belfry.Alerting.Storage;
 using Belfry.Log;
 using Belfry.Outbox;
 using Dapper;
@@ -112,7 +113,7 @@ public sealed partial class PeopleStore(
     private static string LastAdministrator(User user) =>
         $"User '{user.Name}' is the last administrator; make another user administrator first.";
 
-    private static string EmailKey(string email) => email.ToLowerInvariant();
+    private static string EmailKey(string email) => SqlDialect.Storable(email.ToLowerInvariant());
 
     private static ContactRules ReadContactRules(System.Data.Common.DbConnection connection, UserId user) => new()
     {

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Belfry.Outbox;
 using Dapper;
 
@@ -12,11 +13,14 @@ public sealed record SchemaStep(string Module, int Number, string Sql);
 /// <summary>Brings the alerting tables up to date.</summary>
 public static class AlertingSchema
 {
-    /// <summary>Runs what has not run yet, each step in its own transaction. Safe to repeat.</summary>
+    /// <summary>
+    /// Runs what has not run yet, each step in its own transaction. Safe to repeat; of several that start at once, one runs a step.
+    /// </summary>
     public static async Task MigrateAsync(IOutboxStore store, SqlDialect dialect, IReadOnlyList<SchemaStep> steps, CancellationToken cancel)
     {
         await store.WriteAsync(tx =>
         {
+            Lock(tx.Connection, dialect);
             tx.Connection.Execute(
                 "create table if not exists alerting_schema (module text not null, number bigint not null, primary key (module, number))");
             return ValueTask.FromResult(true);
@@ -24,6 +28,7 @@ public static class AlertingSchema
         foreach (var step in steps)
             await store.WriteAsync(tx =>
             {
+                Lock(tx.Connection, dialect);
                 var done = tx.Connection.ExecuteScalar<long>(
                     "select count(*) from alerting_schema where module = @Module and number = @Number", new { step.Module, step.Number });
                 if (done > 0) return ValueTask.FromResult(true);
@@ -32,5 +37,11 @@ public static class AlertingSchema
                     "insert into alerting_schema (module, number) values (@Module, @Number)", new { step.Module, step.Number });
                 return ValueTask.FromResult(true);
             }, cancel);
+    }
+
+    /// <summary><c>if not exists</c> alone may collide with itself.</summary>
+    private static void Lock(DbConnection connection, SqlDialect dialect)
+    {
+        if (dialect.LockSchema.Length > 0) connection.Execute(dialect.LockSchema);
     }
 }

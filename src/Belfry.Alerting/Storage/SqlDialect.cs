@@ -12,10 +12,12 @@ namespace Belfry.Alerting.Storage;
 /// Ends the <c>create table</c> of rows up to about 1 KB that are kept in order of their key: stands for <c>{by key}</c> in schema scripts.
 /// </param>
 /// <param name="TextsOfJson">The query of the texts in a JSON array, with <c>{0}</c> for the array.</param>
-public sealed record SqlDialect(string Name, string Bytes, string ByKey, string TextsOfJson)
+/// <param name="LockSchema">Keeps other starters out until the transaction ends; empty where one process has the database.</param>
+public sealed record SqlDialect(string Name, string Bytes, string ByKey, string TextsOfJson, string LockSchema)
 {
-    public static SqlDialect Sqlite { get; } = new("SQLite", "blob", "without rowid", "select value from json_each({0})");
-    public static SqlDialect Postgres { get; } = new("PostgreSQL", "bytea", "", "select json_array_elements_text({0}::json)");
+    public static SqlDialect Sqlite { get; } = new("SQLite", "blob", "without rowid", "select value from json_each({0})", "");
+    public static SqlDialect Postgres { get; } = new(
+        "PostgreSQL", "bytea", "", "select json_array_elements_text({0}::json)", "select pg_advisory_xact_lock(7089070089000131)");
 
     /// <summary>
     /// A list of ids as one parameter, made by <see cref="JsonOf"/>: the statement's text is the same for any length and planned once.
@@ -24,6 +26,9 @@ public sealed record SqlDialect(string Name, string Bytes, string ByKey, string 
 
     /// <summary>A JSON array of ids, whose text forms need no escaping.</summary>
     internal static string JsonOf<T>(IEnumerable<T> ids) where T : struct, IId<T> => $"[{string.Join(',', ids.Select(id => $"\"{id}\""))}]";
+
+    /// <summary>Text without NUL, which PostgreSQL's text type refuses.</summary>
+    internal static string Storable(string text) => text.Replace('\0', '\uFFFD');
 
     /// <summary>A schema script in this dialect.</summary>
     internal string Spell(string script) =>

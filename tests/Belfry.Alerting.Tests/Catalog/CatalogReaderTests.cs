@@ -1,14 +1,21 @@
 using Belfry.Alerting.Catalog;
 using Belfry.Alerting.People;
 using Belfry.Alerting.Tests.Planning;
+using Belfry.Alerting.Tests.Storage;
 using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belfry.Alerting.Tests.Catalog;
 
-public sealed class CatalogReaderTests : IDisposable
+public class CatalogReaderTests : IDisposable
 {
-    private readonly Configuration _belfry = new();
+    private readonly Configuration _belfry;
+
+    public CatalogReaderTests() : this(TestStore.OnSqlite)
+    {
+    }
+
+    private protected CatalogReaderTests(StoreOpener open) => _belfry = new Configuration(open);
 
     public void Dispose() => _belfry.Dispose();
 

@@ -1,11 +1,18 @@
 using Belfry.Alerting.Catalog;
+using Belfry.Alerting.Tests.Storage;
 using Dapper;
 
 namespace Belfry.Alerting.Tests.Catalog;
 
-public sealed class CatalogStoreTests : IDisposable
+public class CatalogStoreTests : IDisposable
 {
-    private readonly Configuration _belfry = new();
+    private readonly Configuration _belfry;
+
+    public CatalogStoreTests() : this(TestStore.OnSqlite)
+    {
+    }
+
+    private protected CatalogStoreTests(StoreOpener open) => _belfry = new Configuration(open);
 
     public void Dispose() => _belfry.Dispose();
 

@@ -1,10 +1,10 @@
 using Belfry.Alerting.Catalog;
 using Belfry.Alerting.OnCall;
 using Belfry.Alerting.People;
-using Belfry.Alerting.Storage;
 using Belfry.Alerting.Tests.Planning;
+using Belfry.Alerting.Tests.Storage;
 using Belfry.Log;
-using Belfry.Sqlite;
+using Belfry.Outbox;
 using Belfry.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -13,21 +13,13 @@ namespace Belfry.Alerting.Tests.Catalog;
 /// <summary>The stores of one test over a migrated in-memory database, with ids that count and secrets from a seed.</summary>
 internal sealed class Configuration : IDisposable
 {
-    private static readonly Lazy<SqliteMemoryOutboxStore> Migrated = new(() =>
-    {
-        var store = new SqliteMemoryOutboxStore();
-        var done = AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, [.. CatalogSchema.Steps, .. PeopleSchema.Steps], default);
-        return done.IsCompletedSuccessfully
-            ? store
-            : throw new InvalidOperationException("The in-memory store does everything at once.", done.Exception);
-    });
-
+    private readonly TestStore _store;
     private readonly Random _random = new(7);
     private int _ids;
 
-    public Configuration()
+    public Configuration(StoreOpener open)
     {
-        lock (Migrated) Store = Migrated.Value.Clone();
+        _store = open([.. CatalogSchema.Steps, .. PeopleSchema.Steps]);
         var ids = new IdSource(() => new Guid(++_ids, 0, 0x7000, [0x80, 0, 0, 0, 0, 0, 0, 0]));
         Catalog = new CatalogReader(Store, Log, Time, NullLogger.Instance);
         People = new PeopleStore(Store, Catalog, Topics, ids, _random.NextBytes, new SecretBox(new byte[SecretBox.KeyBytes]));
@@ -38,7 +30,7 @@ internal sealed class Configuration : IDisposable
 
     public static Actor Root { get; } = new(null, "root", "192.0.2.1");
 
-    public SqliteMemoryOutboxStore Store { get; }
+    public IOutboxStore Store => _store.Store;
     public MemoryLog Log { get; } = new();
     public ManualTime Time { get; } = new();
     public Topics Topics { get; } = new(partitions: 1);
@@ -49,7 +41,7 @@ internal sealed class Configuration : IDisposable
     public AuditLog Audit { get; }
     public DateTimeOffset Now => Time.GetUtcNow();
 
-    public void Dispose() => Store.Dispose();
+    public void Dispose() => _store.Dispose();
 
     public async Task<User> UserAsync(string name, UserRole role = UserRole.Responder) =>
         (await People.CreateUserAsync(new UserDraft(name, $"{name}@example.org", "Europe/Berlin", role), Root, Now, default)).Value();

@@ -1,11 +1,18 @@
 using Belfry.Alerting.Catalog;
 using Belfry.Alerting.OnCall;
+using Belfry.Alerting.Tests.Storage;
 
 namespace Belfry.Alerting.Tests.Catalog;
 
-public sealed class ScheduleStoreTests : IDisposable
+public class ScheduleStoreTests : IDisposable
 {
-    private readonly Configuration _belfry = new();
+    private readonly Configuration _belfry;
+
+    public ScheduleStoreTests() : this(TestStore.OnSqlite)
+    {
+    }
+
+    private protected ScheduleStoreTests(StoreOpener open) => _belfry = new Configuration(open);
 
     public void Dispose() => _belfry.Dispose();
 

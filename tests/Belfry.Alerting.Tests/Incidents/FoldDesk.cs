@@ -4,10 +4,10 @@ using Belfry.Alerting.Catalog;
 using Belfry.Alerting.Events;
 using Belfry.Alerting.Incidents;
 using Belfry.Alerting.Storage;
+using Belfry.Alerting.Tests.Storage;
 using Belfry.Alerting.Timeline;
 using Belfry.Log;
 using Belfry.Outbox;
-using Belfry.Sqlite;
 using Belfry.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -18,22 +18,21 @@ namespace Belfry.Alerting.Tests.Incidents;
 /// </summary>
 internal sealed class FoldDesk : IAsyncDisposable
 {
-    private static readonly Lazy<SqliteMemoryOutboxStore> Template = new(Migrated);
-
+    private readonly TestStore _store;
     private readonly List<IncidentFold> _folds = [];
     private readonly Dictionary<string, long> _offsets = [];
 
     public Topics Topics { get; } = new(partitions: 1);
-    public SqliteMemoryOutboxStore Store { get; }
+    public IOutboxStore Store => _store.Store;
     public ListLog Log { get; }
     public ManualTime Time { get; } = new();
     public IncidentChanges Changes { get; } = new();
     public IncidentDesk Desk { get; } = new();
     public IncidentDirectory Directory { get; }
 
-    public FoldDesk()
+    public FoldDesk(StoreOpener open)
     {
-        lock (Template) Store = Template.Value.Clone();
+        _store = open(SchemaSteps);
         Log = new ListLog([.. Topics.All]) { Down = true };
         Directory = new IncidentDirectory(Store);
         Desk.Now = Time.GetUtcNow();
@@ -42,7 +41,7 @@ internal sealed class FoldDesk : IAsyncDisposable
     public async Task<IncidentFold> TakeOverAsync()
     {
         var ports = new IncidentPorts(
-            Log, Store, SqlDialect.Sqlite, Topics, () => Desk.Catalog, Changes, Time, NullLogger.Instance, TimeSpan.FromSeconds(5));
+            Log, Store, _store.Dialect, Topics, () => Desk.Catalog, Changes, Time, NullLogger.Instance, TimeSpan.FromSeconds(5));
         var fold = new IncidentFold(0, ports);
         _folds.Add(fold);
         Positions = await fold.LoadAsync(default);
@@ -83,14 +82,8 @@ internal sealed class FoldDesk : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var fold in _folds) await fold.StopAsync(default);
-        Store.Dispose();
+        _store.Dispose();
     }
 
-    public static SqliteMemoryOutboxStore Migrated()
-    {
-        var store = new SqliteMemoryOutboxStore();
-        List<SchemaStep> steps = [.. IncidentsSchema.Steps, .. TimelineSchema.Steps];
-        AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, steps, default).GetAwaiter().GetResult();
-        return store;
-    }
+    public static IReadOnlyList<SchemaStep> SchemaSteps { get; } = [.. IncidentsSchema.Steps, .. TimelineSchema.Steps];
 }

@@ -1,16 +1,23 @@
 using System.Text.Json;
 using Belfry.Alerting.Events;
 using Belfry.Alerting.Incidents;
+using Belfry.Alerting.Tests.Storage;
 using Belfry.Scheduling;
 using static Belfry.Alerting.Tests.Incidents.IncidentDesk;
 
 namespace Belfry.Alerting.Tests.Incidents;
 
-public sealed class IncidentDirectoryTests : IAsyncLifetime
+public class IncidentDirectoryTests : IAsyncLifetime
 {
-    private readonly FoldDesk _desk = new();
+    private readonly FoldDesk _desk;
     private IncidentFold _fold = null!;
     private List<Incident> _incidents = [];
+
+    public IncidentDirectoryTests() : this(TestStore.OnSqlite)
+    {
+    }
+
+    private protected IncidentDirectoryTests(StoreOpener open) => _desk = new FoldDesk(open);
 
     public async Task InitializeAsync()
     {

@@ -1,14 +1,21 @@
 using System.Text;
 using Belfry.Alerting.Events;
 using Belfry.Alerting.Incidents;
+using Belfry.Alerting.Tests.Storage;
 using Belfry.Log;
 using static Belfry.Alerting.Tests.Incidents.IncidentDesk;
 
 namespace Belfry.Alerting.Tests.Incidents;
 
-public sealed class IncidentFoldTests : IAsyncLifetime
+public class IncidentFoldTests : IAsyncLifetime
 {
-    private readonly FoldDesk _desk = new();
+    private readonly FoldDesk _desk;
+
+    public IncidentFoldTests() : this(TestStore.OnSqlite)
+    {
+    }
+
+    private protected IncidentFoldTests(StoreOpener open) => _desk = new FoldDesk(open);
 
     public Task InitializeAsync() => Task.CompletedTask;
 

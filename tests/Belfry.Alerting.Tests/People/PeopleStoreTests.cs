@@ -3,13 +3,20 @@ using Belfry.Alerting.Incidents;
 using Belfry.Alerting.People;
 using Belfry.Alerting.Planning;
 using Belfry.Alerting.Tests.Catalog;
+using Belfry.Alerting.Tests.Storage;
 using Dapper;
 
 namespace Belfry.Alerting.Tests.People;
 
-public sealed class PeopleStoreTests : IDisposable
+public class PeopleStoreTests : IDisposable
 {
-    private readonly Configuration _belfry = new();
+    private readonly Configuration _belfry;
+
+    public PeopleStoreTests() : this(TestStore.OnSqlite)
+    {
+    }
+
+    private protected PeopleStoreTests(StoreOpener open) => _belfry = new Configuration(open);
 
     public void Dispose() => _belfry.Dispose();
 

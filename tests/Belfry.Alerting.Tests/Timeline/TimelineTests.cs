@@ -1,31 +1,38 @@
 using System.Text.Json;
 using Belfry.Alerting.Tests.Incidents;
+using Belfry.Alerting.Tests.Storage;
 using Belfry.Alerting.Timeline;
 using Belfry.Log;
 using Belfry.Outbox;
-using Belfry.Sqlite;
 using Dapper;
 using static Belfry.Alerting.Tests.Incidents.IncidentDesk;
 
 namespace Belfry.Alerting.Tests.Timeline;
 
-public sealed class TimelineTests : IDisposable
+public class TimelineTests : IDisposable
 {
     private static readonly IncidentId First = new(Named(1)), Second = new(Named(2));
 
-    private readonly SqliteMemoryOutboxStore _store = FoldDesk.Migrated();
+    private readonly TestStore _opened;
+    private readonly IOutboxStore _store;
     private readonly Topics _topics = new(partitions: 2);
     private readonly ListLog _log;
     private readonly TimelineReader _reader;
     private int _told;
 
-    public TimelineTests()
+    public TimelineTests() : this(TestStore.OnSqlite)
     {
+    }
+
+    private protected TimelineTests(StoreOpener open)
+    {
+        _opened = open(FoldDesk.SchemaSteps);
+        _store = _opened.Store;
         _log = new ListLog([.. _topics.All]);
         _reader = new TimelineReader(_store);
     }
 
-    public void Dispose() => _store.Dispose();
+    public void Dispose() => _opened.Dispose();
 
     [Fact]
     public async Task Entries_are_numbered_per_incident_from_one_without_gaps()

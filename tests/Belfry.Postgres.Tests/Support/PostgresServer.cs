@@ -123,7 +123,11 @@ internal sealed class PostgresServer
     private static async Task RunAsRootAsync(string[] command)
     {
         // Its output goes to the log of the server, which pg_ctl restarts: a pipe of ours would stay open as long as that runs.
-        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", "exec \"$0\" \"$@\" >/dev/null 2>&1 </dev/null", .. command]))!;
+        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", "exec \"$0\" \"$@\" >/dev/null 2>&1 </dev/null", .. command])
+        {
+            // PostgreSQL's programs want a working directory that they may enter.
+            WorkingDirectory = "/",
+        })!;
         await process.WaitForExitAsync();
         if (process.ExitCode != 0) throw new InvalidOperationException($"'{string.Join(' ', command)}' ended with {process.ExitCode}.");
     }

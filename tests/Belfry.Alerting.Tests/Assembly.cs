@@ -1,0 +1,1 @@
+[assembly: TestFramework("Belfry.Postgres.Tests.SkippingFramework", "Belfry.Alerting.Tests")]
