@@ -54,7 +54,8 @@ public static class DeliveryTransitions
         if (crashed) touched = touched with { AttemptsLost = row.AttemptsLost + 1 };
         if (touched.AttemptsLost > LostMax)
         {
-            return End(touched, DeliveryState.Dead, $"its owner was lost during {touched.AttemptsLost} attempts of at most {LostMax}", claim);
+            var lost = $"its owner was lost during {touched.AttemptsLost} attempts of at most {LostMax}";
+            return End(touched, DeliveryState.Dead, lost, claim);
         }
 
         if (touched.AttemptsSpent >= claim.AttemptsMax)

@@ -149,6 +149,7 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
     }
 
     [LoggerMessage(
-        121, LogLevel.Warning, "Events that were accepted without the log could not be published, {Services} services wait; again in {Backoff}")]
+        121, LogLevel.Warning,
+        "Events that were accepted without the log could not be published, {Services} services wait; again in {Backoff}")]
     private partial void PublishingFailed(Exception fault, int services, TimeSpan backoff);
 }

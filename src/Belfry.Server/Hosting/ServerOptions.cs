@@ -153,8 +153,8 @@ internal sealed record ServerOptions
     {
         string[] flags =
         [
-            "--data", "--urls", "--ready-file", "--smtp", "--mail-folder", "--mail-from", "--base-url", "--webhook-allow", "--shape", "--keys",
-            "--config",
+            "--data", "--urls", "--ready-file", "--smtp", "--mail-folder", "--mail-from", "--base-url", "--webhook-allow", "--shape",
+            "--keys", "--config",
         ];
         var given = new Dictionary<string, string>(StringComparer.Ordinal);
         for (var at = 0; at < arguments.Count; at++)

@@ -53,7 +53,8 @@ internal sealed class ServerShape : IAsyncDisposable
     /// <exception cref="InvalidOperationException">
     /// A key in the folder is damaged, or not the one that secrets are sealed with; or log and stores do not belong together.
     /// </exception>
-    public static async Task<ServerShape> OpenAsync(ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
+    public static async Task<ServerShape> OpenAsync(
+        ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
     {
         PrivateFiles.MakeFolder(options.DataDir);
         PrivateFiles.MakeFolder(options.KeysPath);

@@ -14,7 +14,8 @@ public sealed class EventAcceptorTests
     private CatalogSnapshot _catalog = SomeCatalog();
 
     private EventAcceptor Acceptor => new(
-        new EventInlet(_log, null, TimeProvider.System), new Topics(), () => _catalog, new RateLimiter(), _refused, new IdSource(() => NewId.Value), TimeProvider.System,
+        new EventInlet(_log, null, TimeProvider.System), new Topics(), () => _catalog, new RateLimiter(), _refused,
+        new IdSource(() => NewId.Value), TimeProvider.System,
         NullLogger<EventAcceptor>.Instance);
 
     private ValueTask<AcceptResult> Accept(string json, EventAcceptor? acceptor = null, EventKind kind = EventKind.Alert) =>

@@ -169,7 +169,8 @@ public sealed class PostgresRelayTests : IAsyncLifetime
             lock (_lock) return [.. _records.Where(record => record.Key == key).Select(record => record.Value)];
         }
 
-        public ValueTask DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel) => throw new NotSupportedException();
+        public ValueTask DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel) =>
+            throw new NotSupportedException();
 
         public ILogConsumer OpenConsumer(ConsumerGroup group) => throw new NotSupportedException();
 

@@ -64,7 +64,8 @@ public sealed class FilesOfOneTimeTests : IDisposable
     private static async Task TakeOneAsync(ServerShape shape)
     {
         var topic = shape.Topics.IncomingEvents;
-        await shape.Ports.Log.AppendAsync([new OutgoingRecord { Topic = topic.Name, OrderingKey = "k", Value = new byte[] { 1 } }], default);
+        var record = new OutgoingRecord { Topic = topic.Name, OrderingKey = "k", Value = new byte[] { 1 } };
+        await shape.Ports.Log.AppendAsync([record], default);
         var source = new TopicPartition(topic.Name, Partitioner.PartitionOf("k", topic.Partitions));
         var records = await shape.Ports.Log.ReadAsync(source, 0, 1, default);
         await shape.Ports.Store.WriteAsync(tx =>

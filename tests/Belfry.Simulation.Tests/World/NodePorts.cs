@@ -30,7 +30,9 @@ internal sealed class NodeOutboxStore(
     public ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel) =>
         new(node.CallAsync("store.delete", () => Now(_shared.DeleteAsync(lane, sequences, CancellationToken.None))));
 
-    /// <summary>Of a lane that one partition's owner writes, that owner runs the relay; the others are held by one node at a time.</summary>
+    /// <summary>
+    /// Of a lane that one partition's owner writes, that owner runs the relay; the others are held by one node at a time.
+    /// </summary>
     public ValueTask<IAsyncDisposable?> TryHoldLaneAsync(string lane, CancellationToken cancel) => lane.Contains('/')
         ? new(new Hold(() => { }))
         : new(node.CallAsync<IAsyncDisposable?>("store.hold", () => state.TryHoldLane(lane, node) ? new Hold(() => LetGo(lane)) : null));
