@@ -16,14 +16,14 @@ internal sealed class WorkThreads(int max) : IDisposable
     /// <summary>Runs the synchronous part of the work on one of the threads; what it awaits goes on wherever it may.</summary>
     public async ValueTask<T> RunAsync<T>(Func<ValueTask<T>> work)
     {
-        var started = new TaskCompletionSource<ValueTask<T>>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var started = new TaskCompletionSource<Task<T>>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
             _queue.Add(() =>
             {
                 try
                 {
-                    started.SetResult(work());
+                    started.SetResult(work().AsTask());
                 }
                 catch (Exception exception)
                 {
