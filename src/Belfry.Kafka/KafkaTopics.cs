@@ -34,7 +34,7 @@ internal sealed partial class KafkaTopics(IAdminClient admin, KafkaLogOptions op
         }
         catch (KafkaException fault)
         {
-            throw KafkaFaults.Unavailable("Declaring topics failed", fault);
+            throw KafkaFaults.Unavailable($"Kafka at {options.BootstrapServers}: declaring topics failed", fault);
         }
     }
 

@@ -10,7 +10,10 @@ namespace Belfry.Outbox;
 /// </summary>
 public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string lane, TimeProvider time, ILogger logger)
 {
-    private const int LotMax = 500;
+    /// <summary>Most messages of a lot: one that holds fewer was the whole lane.</summary>
+    public const int LotMax = 500;
+
+    private static readonly TimeSpan HeldByOther = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan BackoffMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(10);
 
@@ -40,7 +43,8 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
             {
                 var published = await PublishOnceAsync(cancel);
                 faults = 0;
-                if (published is null or < LotMax) await WaitForPokeAsync(cancel);
+                if (published is null) await DelayAsync(HeldByOther, cancel);
+                else if (published < LotMax) await WaitForPokeAsync(cancel);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {

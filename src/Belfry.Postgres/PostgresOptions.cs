@@ -38,9 +38,9 @@ public sealed record PostgresOptions
     public TimeSpan IdleInTransactionMax { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// How long an idle session that holds outbox lanes is kept: so long a frozen process keeps others from publishing. Default 60 s.
+    /// How long an idle session that holds outbox lanes is kept: so long a frozen process keeps others from publishing. Default 15 s.
     /// </summary>
-    public TimeSpan LaneHoldIdleMax { get; init; } = TimeSpan.FromSeconds(60);
+    public TimeSpan LaneHoldIdleMax { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>How long a migration may take, the wait for another process's included. Default 10 minutes.</summary>
     public TimeSpan MigrationMax { get; init; } = TimeSpan.FromMinutes(10);

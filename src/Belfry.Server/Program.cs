@@ -1,4 +1,7 @@
+using System.Data.Common;
 using Belfry.Log;
+using Belfry.Outbox;
+using Belfry.Postgres;
 using Belfry.Server.Api;
 using Belfry.Server.Events;
 using Belfry.Server.Hosting;
@@ -26,7 +29,9 @@ try
 {
     server = await BelfryServer.OpenAsync(options, TimeProvider.System, CancellationToken.None);
 }
-catch (Exception fault) when (fault is InvalidOperationException or TopicMismatchException or SqliteFileInUseException)
+catch (Exception fault) when (fault is InvalidOperationException or TopicMismatchException or SqliteFileInUseException
+    or PostgresSchemaException or LogUnavailableException or StoreUnavailableException or DbException or ArgumentException
+    or IOException or UnauthorizedAccessException)
 {
     // What its own text is enough to mend.
     await Console.Error.WriteLineAsync(fault.Message);

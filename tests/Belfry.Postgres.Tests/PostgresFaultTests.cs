@@ -84,7 +84,7 @@ public sealed class PostgresFaultTests : IAsyncLifetime
     public async Task A_transaction_left_idle_is_ended_by_the_server_and_a_new_owner_gets_in()
     {
         await using var schema = await TestSchema.CreateAsync(
-            options => options with { IdleInTransactionMax = TimeSpan.FromMilliseconds(200) });
+            options => options with { IdleInTransactionMax = TimeSpan.FromSeconds(2) });
         var source = new TaskPartition(Source, 1);
         var tasks = new PostgresTaskStore(schema.Database);
         var epoch = (await tasks.TakeOverAsync(source, default)).Epoch;

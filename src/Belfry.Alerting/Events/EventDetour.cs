@@ -13,6 +13,13 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
     public const string Lane = "accepted-events";
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan OtherPublishes = TimeSpan.FromMilliseconds(200);
+
+    // A lot that hangs keeps the lane from processes that could publish it.
+    private static readonly TimeSpan LotTimeMax = TimeSpan.FromSeconds(5);
+
+    /// <summary>Most events written in one transaction, and most that wait for it.</summary>
+    private const int WrittenMax = 500;
+    private const int WaitingMax = 20_000;
     private static readonly TimeSpan BackoffMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(5);
 
@@ -22,6 +29,8 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
     // Under the lock. By ordering key, the number of the newest write; one entry a service at most.
     private readonly Dictionary<string, long> _newest = new(StringComparer.Ordinal);
     private readonly SortedSet<long> _underWay = [];
+    private readonly Queue<Taken> _toWrite = new();
+    private bool _writing;
     private long _writes;
     private TaskCompletionSource? _waiter;
 
@@ -31,24 +40,15 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
         lock (_lock) return _newest.Count > 0 && _newest.ContainsKey(orderingKey);
     }
 
-    /// <summary>Completes once the event is durable in the outbox.</summary>
+    /// <summary>
+    /// Completes once the event is durable in the outbox. All that come while a transaction runs go into the next one together: whoever
+    /// is the first of them writes it.
+    /// </summary>
     /// <exception cref="StoreUnavailableException">It may be there all the same.</exception>
-    public async ValueTask TakeAsync(OutgoingRecord record, CancellationToken cancel)
+    public async ValueTask TakeAsync(OutgoingRecord record)
     {
-        var number = Begin(record.OrderingKey);
-        try
-        {
-            await store.WriteAsync(
-                async tx =>
-                {
-                    await tx.AddAsync(Lane, [record]);
-                    return true;
-                }, cancel);
-        }
-        finally
-        {
-            End(number);
-        }
+        var taken = Begin(record, out var writes);
+        if (writes || await taken.WritesOrWritten.Task) await WriteLotAsync();
     }
 
     /// <summary>Publishes what waits, until cancelled; faults are retried.</summary>
@@ -59,12 +59,14 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
             try
             {
                 var ended = NewestEnded();
-                var published = await _relay.PublishOnceAsync(cancel);
+                using var late = new CancellationTokenSource(LotTimeMax, time);
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
+                var published = await _relay.PublishOnceAsync(either.Token);
                 faults = 0;
                 if (published is null) await Task.Delay(OtherPublishes, time, cancel);
-                if (published != 0) continue;
-                Forget(ended);
-                await WaitAsync(cancel);
+                // A lot that is not full was the whole lane.
+                if (published < OutboxRelay.LotMax) Forget(ended);
+                if (published == 0) await WaitAsync(cancel);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
@@ -87,23 +89,58 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
         }
     }
 
-    private long Begin(string orderingKey)
+    private Taken Begin(OutgoingRecord record, out bool writes)
     {
         lock (_lock)
         {
-            _newest[orderingKey] = ++_writes;
+            if (_toWrite.Count >= WaitingMax)
+                throw new StoreUnavailableException($"{_toWrite.Count} events of at most {WaitingMax} wait for the outbox.");
+            var taken = new Taken(record, ++_writes);
+            _newest[record.OrderingKey] = _writes;
             _underWay.Add(_writes);
-            return _writes;
+            _toWrite.Enqueue(taken);
+            writes = !_writing;
+            _writing = true;
+            return taken;
         }
     }
 
-    private void End(long number)
+    /// <summary>The caller's own event is the first of the lot. It is not cancelled with the caller, for it is not theirs alone.</summary>
+    private async ValueTask WriteLotAsync()
     {
+        List<Taken> lot = [];
+        lock (_lock)
+            while (lot.Count < WrittenMax && _toWrite.TryDequeue(out var taken)) lot.Add(taken);
+        try
+        {
+            await store.WriteAsync(
+                async tx =>
+                {
+                    await tx.AddAsync(Lane, [.. lot.Select(taken => taken.Record)]);
+                    return true;
+                }, CancellationToken.None);
+            End(lot);
+            foreach (var taken in lot.Skip(1)) taken.WritesOrWritten.SetResult(false);
+        }
+        catch (Exception fault)
+        {
+            End(lot);
+            foreach (var taken in lot.Skip(1)) taken.WritesOrWritten.SetException(fault);
+            throw;
+        }
+    }
+
+    private void End(List<Taken> lot)
+    {
+        Taken? next;
         lock (_lock)
         {
-            _underWay.Remove(number);
+            foreach (var taken in lot) _underWay.Remove(taken.Number);
+            _writing = _toWrite.TryPeek(out next);
             _waiter?.TrySetResult();
         }
+
+        next?.WritesOrWritten.SetResult(true);
     }
 
     /// <summary>All writes up to this one have ended: whatever they wrote is in the lane, or was published.</summary>
@@ -146,6 +183,12 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
         {
             // The loop looks at the token next.
         }
+    }
+
+    /// <summary>An event that waits for its transaction: told true when it is to write the next one, false when it is written.</summary>
+    private sealed record Taken(OutgoingRecord Record, long Number)
+    {
+        public TaskCompletionSource<bool> WritesOrWritten { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
     [LoggerMessage(

@@ -19,6 +19,9 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
     /// <summary>Past it an event takes the detour, if there is one.</summary>
     private static readonly TimeSpan LogTimeMax = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>Past it the detour counts as closed.</summary>
+    private static readonly TimeSpan DetourTimeMax = TimeSpan.FromSeconds(2);
+
     private readonly Lock _lock = new();
     private readonly CircuitBreaker _breaker = new(
         new BreakerOptions { FailuresToOpen = 3, OpenFor = TimeSpan.FromSeconds(1), OpenForMax = TimeSpan.FromSeconds(10) });
@@ -36,12 +39,22 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
         }
 
         // While some of a service wait there, later ones go behind them, or they would overtake.
-        if (detour.HasSome(record.OrderingKey) || TryEnter() is not { } permit || !await TryLogAsync(record, permit, cancel))
-            await WithinAsync(detour.TakeAsync(record, cancel), AppendTimeMax, cancel);
+        var goesBehind = detour.HasSome(record.OrderingKey);
+        if (!goesBehind && await TryLogAsync(record, cancel)) return;
+        try
+        {
+            await WithinAsync(detour.TakeAsync(record), DetourTimeMax, cancel);
+        }
+        catch (Exception fault) when (goesBehind && fault is (StoreUnavailableException or TimeoutException))
+        {
+            // Those that wait cannot be published either way: to be taken counts for more than to be in order.
+            if (!await TryLogAsync(record, cancel)) throw;
+        }
     }
 
-    private async ValueTask<bool> TryLogAsync(OutgoingRecord record, BreakerPermit permit, CancellationToken cancel)
+    private async ValueTask<bool> TryLogAsync(OutgoingRecord record, CancellationToken cancel)
     {
+        if (TryEnter() is not { } permit) return false;
         try
         {
             await WithinAsync(log.AppendAsync([record], cancel), LogTimeMax, cancel);

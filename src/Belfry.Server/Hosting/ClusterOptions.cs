@@ -9,7 +9,7 @@ namespace Belfry.Server.Hosting;
 /// of the configuration, each with the properties of its options class. docs/configuration.md lists them.
 /// </summary>
 internal sealed record ClusterOptions(
-    KafkaLogOptions Kafka, PostgresOptions Postgres, RedisOptions? Redis, string TopicPrefix, int TopicPartitions)
+    KafkaLogOptions Kafka, PostgresOptions Postgres, RedisOptions? Redis, TopicOptions Topics)
 {
     private const int PartitionsMax = 1_024;
 
@@ -22,18 +22,18 @@ internal sealed record ClusterOptions(
         var redis = configuration.GetSection("Belfry:Redis").Exists()
             ? Section<RedisOptions>(configuration, "Redis", "Configuration", faults)
             : null;
-        var partitions = configuration.GetValue("Belfry:Topics:Partitions", 12);
-        if (partitions is < 1 or > PartitionsMax)
-            faults.Add($"Belfry:Topics:Partitions is {partitions}, 1 to {PartitionsMax} is needed.");
-        return faults.Count > before
-            ? null
-            : new ClusterOptions(kafka!, postgres!, redis, configuration["Belfry:Topics:Prefix"] ?? "", partitions);
+        var topics = configuration.GetSection("Belfry:Topics").Exists()
+            ? Section<TopicOptions>(configuration, "Topics", null, faults)
+            : new TopicOptions();
+        if (topics is { Partitions: < 1 or > PartitionsMax })
+            faults.Add($"Belfry:Topics:Partitions is {topics.Partitions}, 1 to {PartitionsMax} is needed.");
+        return faults.Count > before ? null : new ClusterOptions(kafka!, postgres!, redis, topics!);
     }
 
-    private static T? Section<T>(IConfiguration configuration, string name, string needed, List<string> faults) where T : class
+    private static T? Section<T>(IConfiguration configuration, string name, string? needed, List<string> faults) where T : class
     {
         var section = configuration.GetSection($"Belfry:{name}");
-        if (string.IsNullOrWhiteSpace(section[needed]))
+        if (needed is not null && string.IsNullOrWhiteSpace(section[needed]))
         {
             faults.Add($"The clustered shape needs Belfry:{name}:{needed} (in the environment: Belfry__{name}__{needed}=…).");
             return null;
@@ -49,4 +49,14 @@ internal sealed record ClusterOptions(
             return null;
         }
     }
+}
+
+/// <summary>What Belfry's topics are called, and how many partitions each has.</summary>
+internal sealed record TopicOptions
+{
+    /// <summary>Put before the name of every topic and group.</summary>
+    public string Prefix { get; init; } = "";
+
+    /// <summary>1 to 1,024. Default 12.</summary>
+    public int Partitions { get; init; } = 12;
 }

@@ -49,6 +49,8 @@ internal sealed class ClusteredPorts : ShapePorts
             var detour = new EventDetour(store, log, time, loggers.CreateLogger<EventDetour>());
             return new ClusteredPorts(opened)
             {
+                LogName = $"Kafka at {options.Kafka.BootstrapServers}",
+                StoreName = $"PostgreSQL at {database.Name}",
                 Log = log,
                 Store = store,
                 Dialect = SqlDialect.Postgres,

@@ -41,6 +41,8 @@ internal sealed class EmbeddedPorts : ShapePorts
             {
                 File = file,
                 LogFile = logFile,
+                LogName = $"'{logFile.Path}'",
+                StoreName = $"'{file.Path}'",
                 Log = log,
                 Store = await SqliteOutboxStore.OpenAsync(file, cancel),
                 Dialect = SqlDialect.Sqlite,
@@ -56,8 +58,6 @@ internal sealed class EmbeddedPorts : ShapePorts
             await using (file) await using (logFile) throw;
         }
     }
-
-    public override Task CheckAsync(Topics topics, CancellationToken cancel) => FilesOfOneTime.CheckPositionsAsync(this, topics, cancel);
 
     public override async ValueTask DisposeAsync()
     {

@@ -1,5 +1,3 @@
-using Belfry.Alerting;
-using Belfry.Alerting.Storage;
 using Belfry.Sqlite;
 using Dapper;
 using Microsoft.Data.Sqlite;
@@ -13,9 +11,6 @@ namespace Belfry.Server.Hosting;
 /// </summary>
 internal static class FilesOfOneTime
 {
-    private const string NotOfOneTime =
-        "the files are not of one time. Restore both from the same backup, or start with an empty folder.";
-
     private const string Create =
         "create table if not exists start_count (one integer primary key check (one = 1), starts integer not null)";
 
@@ -30,28 +25,11 @@ internal static class FilesOfOneTime
         var (storeStarts, logStarts) = (await stores.ReadAsync(Starts, cancel), await log.ReadAsync(Starts, cancel));
         if (storeStarts != logStarts && storeStarts != logStarts + 1)
             throw new InvalidOperationException(
-                $"'{stores.Path}' was started {storeStarts} times and '{log.Path}' {logStarts} times: {NotOfOneTime}");
+                $"'{stores.Path}' was started {storeStarts} times and '{log.Path}' {logStarts} times: the files are not of one time. " +
+                "Restore both from the same backup, or start with an empty folder.");
         var next = logStarts + 1;
         await stores.WriteAsync(connection => SetStarts(connection, next), cancel);
         await log.WriteAsync(connection => SetStarts(connection, next), cancel);
-    }
-
-    /// <summary>
-    /// Call once the topics are declared and the tables are there: of files that were started once, only the folds' positions tell
-    /// whether the log was lost since.
-    /// </summary>
-    /// <exception cref="InvalidOperationException">A fold has taken more than the log holds.</exception>
-    public static async Task CheckPositionsAsync(EmbeddedPorts ports, Topics topics, CancellationToken cancel)
-    {
-        var declared = topics.All.Select(topic => topic.Name).ToHashSet(StringComparer.Ordinal);
-        var furthest = await ports.Store.ReadAsync(connection => ValueTask.FromResult(PartitionFence.Furthest(connection)), cancel);
-        foreach (var (source, next) in furthest.Where(pair => declared.Contains(pair.Key.Topic)).OrderBy(pair => pair.Key))
-        {
-            var (_, end) = await ports.Log.OffsetsAsync(source, cancel);
-            if (end < next)
-                throw new InvalidOperationException(
-                    $"'{ports.LogFile.Path}' ends at {end} in {source}, but '{ports.File.Path}' has taken it up to {next}: {NotOfOneTime}");
-        }
     }
 
     private static bool Has(SqliteConnection connection, string table) =>

@@ -35,13 +35,23 @@ internal static class PrivateFiles
         }
 
         var made = RandomNumberGenerator.GetBytes(bytes);
-        using (var stream = new FileStream(path + ".tmp", ForWriting))
+        var partial = $"{path}.{Environment.MachineName}.{Environment.ProcessId}.tmp";
+        using (var stream = new FileStream(partial, ForWriting))
         {
             stream.Write(made);
             stream.Flush(flushToDisk: true);
         }
 
-        File.Move(path + ".tmp", path, overwrite: false);
-        return made;
+        try
+        {
+            File.Move(partial, path, overwrite: false);
+            return made;
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            // Another instance that shares the folder was first.
+            File.Delete(partial);
+            return KeyAt(path, bytes);
+        }
     }
 }

@@ -108,6 +108,8 @@ internal sealed record ServerOptions
             KeysFolder = Value("--keys", "Keys") is { } keys ? Path.GetFullPath(keys) : null,
             Cluster = ClusterOf(Value("--shape", "Shape"), configuration, faults),
         };
+        if (options.Cluster is not null && options.KeysFolder is null)
+            faults.Add("The clustered shape needs --keys (Belfry:Keys): a folder with the keys that all instances share.");
         options.Check(faults);
         return options;
     }
@@ -122,7 +124,7 @@ internal sealed record ServerOptions
             if (given.TryGetValue("--config", out var file)) builder.AddJsonFile(Path.GetFullPath(file), optional: false);
             return builder.AddEnvironmentVariables().Build();
         }
-        catch (Exception fault) when (fault is IOException or InvalidDataException)
+        catch (Exception fault) when (fault is IOException or InvalidDataException or UnauthorizedAccessException)
         {
             faults.Add($"--config: {fault.Message}");
             return new ConfigurationBuilder().AddEnvironmentVariables().Build();

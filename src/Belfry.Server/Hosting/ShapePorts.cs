@@ -33,9 +33,30 @@ internal abstract class ShapePorts : IAsyncDisposable
     /// <summary>True: other processes use the same log and stores.</summary>
     public abstract bool AreShared { get; }
 
-    /// <summary>Called once the topics are declared and the tables are there, and before anything runs.</summary>
-    /// <exception cref="InvalidOperationException">Log and stores do not belong together.</exception>
-    public virtual Task CheckAsync(Topics topics, CancellationToken cancel) => Task.CompletedTask;
+    /// <summary>For messages: which log this is.</summary>
+    public required string LogName { get; init; }
+
+    /// <summary>For messages: which stores these are.</summary>
+    public required string StoreName { get; init; }
+
+    /// <summary>
+    /// Call once the topics are declared and the tables are there: a fold that has taken more than the log holds would pass over in
+    /// silence whatever comes next. So it is after the log was lost, or one of the two was restored without the other.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">Log and stores are not of one time.</exception>
+    public async Task CheckPositionsAsync(Topics topics, CancellationToken cancel)
+    {
+        var declared = topics.All.Select(topic => topic.Name).ToHashSet(StringComparer.Ordinal);
+        var furthest = await Store.ReadAsync(connection => ValueTask.FromResult(PartitionFence.Furthest(connection)), cancel);
+        foreach (var (source, next) in furthest.Where(pair => declared.Contains(pair.Key.Topic)).OrderBy(pair => pair.Key))
+        {
+            var (_, end) = await Log.OffsetsAsync(source, cancel);
+            if (end < next)
+                throw new InvalidOperationException(
+                    $"{LogName} ends at {end} in {source}, but {StoreName} has taken it up to {next}: they are not of one time. " +
+                    "Restore both from the same backup, or start with both empty.");
+        }
+    }
 
     public abstract ValueTask DisposeAsync();
 }
