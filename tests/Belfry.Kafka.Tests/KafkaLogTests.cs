@@ -16,6 +16,7 @@ public abstract class KafkaLogSpec(KafkaGroupProtocol protocol) : LogSpec
         "Kafka compacts closed segments only: what was appended last stays whole until later records have filled or aged its segment";
 
     private static readonly TimeSpan RetentionChecks = TimeSpan.FromMilliseconds(600);
+    private const int LooksMax = 50;
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly string _prefix = $"t{Guid.NewGuid():N}-";
     private KafkaLog? _log;
@@ -27,7 +28,7 @@ public abstract class KafkaLogSpec(KafkaGroupProtocol protocol) : LogSpec
     protected override TimeSpan Patience => TimeSpan.FromSeconds(60);
 
     // Long enough for a read or a new member to come before the broker takes the record.
-    protected override TimeSpan ShortRetention => TimeSpan.FromSeconds(4);
+    protected override TimeSpan ShortRetention => TimeSpan.FromSeconds(8);
 
     protected override async Task<IPartitionedLog> OpenAsync() =>
         _log = KafkaLog.Open(TestLog.Options(await KafkaBroker.BootstrapAsync(), protocol), _time, NullLogger.Instance);
@@ -35,6 +36,11 @@ public abstract class KafkaLogSpec(KafkaGroupProtocol protocol) : LogSpec
     protected override Task PassAsync(TimeSpan length) => Task.Delay(length, _time);
 
     protected override Task CleanAsync() => Task.Delay(RetentionChecks, _time);
+
+    protected override async Task CleanUntilAsync(Func<Task<bool>> isClean)
+    {
+        for (var look = 0; look < LooksMax && !await isClean(); look++) await CleanAsync();
+    }
 
     protected override async Task CloseAsync()
     {

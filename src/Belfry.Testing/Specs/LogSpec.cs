@@ -29,6 +29,9 @@ public abstract partial class LogSpec : IAsyncLifetime
     /// <summary>Runs retention and compaction over all topics now.</summary>
     protected abstract Task CleanAsync();
 
+    /// <summary>As <see cref="CleanAsync"/>; a log whose server cleans by itself waits until it has.</summary>
+    protected virtual Task CleanUntilAsync(Func<Task<bool>> isClean) => CleanAsync();
+
     /// <summary>Releases what <see cref="OpenAsync"/> made.</summary>
     protected virtual Task CloseAsync() => Task.CompletedTask;
 
