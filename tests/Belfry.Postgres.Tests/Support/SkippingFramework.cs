@@ -21,7 +21,7 @@ public sealed class SkippingFramework(IMessageSink messages) : XunitTestFramewor
             base.RunTestCases(testCases, new Sink(executionMessageSink), executionOptions);
     }
 
-    private sealed class Sink(IMessageSink inner) : IMessageSink
+    private sealed class Sink(IMessageSink inner) : LongLivedMarshalByRefObject, IMessageSink
     {
         public bool OnMessage(IMessageSinkMessage message) => inner.OnMessage(
             message is ITestFailed failed && failed.ExceptionTypes.Any(type => type == typeof(Xunit.SkipException).FullName)
