@@ -80,13 +80,14 @@ internal sealed class PostgresServer
         if (Environment.UserName == "root") await RunAsRootAsync(["chown", "postgres", folder]);
         var port = FreePort();
         var shell = Process.Start(new ProcessStartInfo(AsPostgres()[0], [.. AsPostgres()[1..], "sh", "-c", $$"""
+            # Whole paths: a restart starts it from another folder with the same words.
             cd '{{folder}}' || exit 1
             options='-c fsync=off -c full_page_writes=off -c synchronous_commit=on -c shared_buffers=64MB -c max_connections=200'
             options="$options -c listen_addresses=127.0.0.1 -c port={{port}} -c unix_socket_directories={{folder}}"
-            '{{binaries}}/initdb' -D data -A trust -N --locale=C -E UTF8 -U postgres >log 2>&1 &&
-            '{{binaries}}/pg_ctl' -D data -w -t 100 -l server.log -o "$options" start >>log 2>&1 &&
+            '{{binaries}}/initdb' -D '{{folder}}/data' -A trust -N --locale=C -E UTF8 -U postgres >log 2>&1 &&
+            '{{binaries}}/pg_ctl' -D '{{folder}}/data' -w -t 100 -l server.log -o "$options" start >>log 2>&1 &&
             echo '{{Ready}}' && cat >/dev/null || cat log server.log
-            '{{binaries}}/pg_ctl' -D data -m immediate stop >/dev/null 2>&1
+            '{{binaries}}/pg_ctl' -D '{{folder}}/data' -m immediate stop >/dev/null 2>&1
             cd / && rm -rf '{{folder}}'
             """]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         if (await shell.StandardOutput.ReadLineAsync() is var line && line != Ready)

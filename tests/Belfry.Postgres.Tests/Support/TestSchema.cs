@@ -38,6 +38,9 @@ internal sealed class TestSchema : IAsyncDisposable
         ConnectionString = server.ConnectionString,
         Schema = $"test_{Environment.ProcessId}_{Interlocked.Increment(ref _count)}",
         ConnectionsMax = 8,
+
+        // A machine that builds and tests at the same time stands still for seconds.
+        IdleInTransactionMax = TimeSpan.FromMinutes(1),
     };
 
     /// <summary>Another process, as far as the server can tell: connections of its own to the same schema.</summary>
