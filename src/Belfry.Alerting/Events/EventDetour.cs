@@ -16,10 +16,6 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
 
     // A lot that hangs keeps the lane from processes that could publish it.
     private static readonly TimeSpan LotTimeMax = TimeSpan.FromSeconds(5);
-
-    /// <summary>Most events written in one transaction, and most that wait for it.</summary>
-    private const int WrittenMax = 500;
-    private const int WaitingMax = 20_000;
     private static readonly TimeSpan BackoffMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(5);
 
@@ -29,8 +25,6 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
     // Under the lock. By ordering key, the number of the newest write; one entry a service at most.
     private readonly Dictionary<string, long> _newest = new(StringComparer.Ordinal);
     private readonly SortedSet<long> _underWay = [];
-    private readonly Queue<Taken> _toWrite = new();
-    private bool _writing;
     private long _writes;
     private TaskCompletionSource? _waiter;
 
@@ -40,15 +34,24 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
         lock (_lock) return _newest.Count > 0 && _newest.ContainsKey(orderingKey);
     }
 
-    /// <summary>
-    /// Completes once the event is durable in the outbox. All that come while a transaction runs go into the next one together: whoever
-    /// is the first of them writes it.
-    /// </summary>
+    /// <summary>Completes once the event is durable in the outbox.</summary>
     /// <exception cref="StoreUnavailableException">It may be there all the same.</exception>
-    public async ValueTask TakeAsync(OutgoingRecord record)
+    public async ValueTask TakeAsync(OutgoingRecord record, CancellationToken cancel)
     {
-        var taken = Begin(record, out var writes);
-        if (writes || await taken.WritesOrWritten.Task) await WriteLotAsync();
+        var number = Begin(record.OrderingKey);
+        try
+        {
+            await store.WriteAsync(
+                async tx =>
+                {
+                    await tx.AddAsync(Lane, [record]);
+                    return true;
+                }, cancel);
+        }
+        finally
+        {
+            End(number);
+        }
     }
 
     /// <summary>Publishes what waits, until cancelled; faults are retried.</summary>
@@ -89,58 +92,23 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
         }
     }
 
-    private Taken Begin(OutgoingRecord record, out bool writes)
+    private long Begin(string orderingKey)
     {
         lock (_lock)
         {
-            if (_toWrite.Count >= WaitingMax)
-                throw new StoreUnavailableException($"{_toWrite.Count} events of at most {WaitingMax} wait for the outbox.");
-            var taken = new Taken(record, ++_writes);
-            _newest[record.OrderingKey] = _writes;
+            _newest[orderingKey] = ++_writes;
             _underWay.Add(_writes);
-            _toWrite.Enqueue(taken);
-            writes = !_writing;
-            _writing = true;
-            return taken;
+            return _writes;
         }
     }
 
-    /// <summary>The caller's own event is the first of the lot. It is not cancelled with the caller, for it is not theirs alone.</summary>
-    private async ValueTask WriteLotAsync()
+    private void End(long number)
     {
-        List<Taken> lot = [];
-        lock (_lock)
-            while (lot.Count < WrittenMax && _toWrite.TryDequeue(out var taken)) lot.Add(taken);
-        try
-        {
-            await store.WriteAsync(
-                async tx =>
-                {
-                    await tx.AddAsync(Lane, [.. lot.Select(taken => taken.Record)]);
-                    return true;
-                }, CancellationToken.None);
-            End(lot);
-            foreach (var taken in lot.Skip(1)) taken.WritesOrWritten.SetResult(false);
-        }
-        catch (Exception fault)
-        {
-            End(lot);
-            foreach (var taken in lot.Skip(1)) taken.WritesOrWritten.SetException(fault);
-            throw;
-        }
-    }
-
-    private void End(List<Taken> lot)
-    {
-        Taken? next;
         lock (_lock)
         {
-            foreach (var taken in lot) _underWay.Remove(taken.Number);
-            _writing = _toWrite.TryPeek(out next);
+            _underWay.Remove(number);
             _waiter?.TrySetResult();
         }
-
-        next?.WritesOrWritten.SetResult(true);
     }
 
     /// <summary>All writes up to this one have ended: whatever they wrote is in the lane, or was published.</summary>
@@ -183,12 +151,6 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
         {
             // The loop looks at the token next.
         }
-    }
-
-    /// <summary>An event that waits for its transaction: told true when it is to write the next one, false when it is written.</summary>
-    private sealed record Taken(OutgoingRecord Record, long Number)
-    {
-        public TaskCompletionSource<bool> WritesOrWritten { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
     [LoggerMessage(

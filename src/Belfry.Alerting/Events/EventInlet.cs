@@ -43,7 +43,7 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
         if (!goesBehind && await TryLogAsync(record, cancel)) return;
         try
         {
-            await WithinAsync(detour.TakeAsync(record), DetourTimeMax, cancel);
+            await WithinAsync(detour.TakeAsync(record, cancel), DetourTimeMax, cancel);
         }
         catch (Exception fault) when (goesBehind && fault is (StoreUnavailableException or TimeoutException))
         {

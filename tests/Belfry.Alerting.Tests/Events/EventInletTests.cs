@@ -122,34 +122,6 @@ public sealed class EventInletTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Events_that_come_while_one_is_written_are_written_together()
-    {
-        _log.Fault = new LogUnavailableException("away");
-        _store.Gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var takings = Enumerable.Range(1, 1_200).Select(n => TakeAsync($"service-{n % 7}", $"{n}")).ToList();
-        takings.ShouldAllBe(taking => !taking.IsCompleted);
-        _store.Gate.SetResult();
-        await Task.WhenAll(takings).WaitAsync(Patience);
-        _store.Writes.ShouldBe(4, "the first alone, then lots of 500");
-        var waiting = await _store.Inner.PendingAsync(EventDetour.Lane, 2_000, default);
-        waiting.Select(message => Encoding.UTF8.GetString(message.Record.Value.Span))
-            .ShouldBe(Enumerable.Range(1, 1_200).Select(n => $"{n}"));
-    }
-
-    [Fact]
-    public async Task A_lot_that_the_store_refuses_is_refused_to_each_of_its_senders_and_the_next_is_written()
-    {
-        (_log.Fault, _store.Fault) = (new LogUnavailableException("away"), new StoreUnavailableException("away"));
-        _store.Gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var takings = Enumerable.Range(1, 3).Select(n => TakeAsync($"service-{n}", $"{n}")).ToList();
-        _store.Gate.SetResult();
-        foreach (var taking in takings) await Should.ThrowAsync<StoreUnavailableException>(() => taking.WaitAsync(Patience));
-        _store.Fault = null;
-        await TakeAsync("service-4", "4").WaitAsync(Patience);
-        (await _store.Inner.PendingAsync(EventDetour.Lane, 10, default)).Count.ShouldBe(1);
-    }
-
-    [Fact]
     public async Task What_a_former_process_left_is_published()
     {
         _log.Fault = new LogUnavailableException("away");
@@ -224,13 +196,11 @@ public sealed class EventInletTests : IAsyncDisposable
         public SqliteMemoryOutboxStore Inner { get; } = new();
         public bool FailsAfter { get; set; }
         public Exception? Fault { get; set; }
-        public TaskCompletionSource? Gate { get; set; }
         public int Writes { get; private set; }
 
         public async ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel)
         {
             Writes++;
-            if (Gate is not null) await Gate.Task;
             if (Fault is not null) throw Fault;
             var result = await Inner.WriteAsync(work, cancel);
             return FailsAfter ? throw new StoreUnavailableException("the answer was lost") : result;
