@@ -81,8 +81,7 @@ public sealed partial class ConsumerRunner(
             for (var failures = 0; !cancel.IsCancellationRequested;)
             {
                 failures = await PollOnceAsync(consumer, set, stop.Token, cancel) ? 0 : failures + 1;
-                // Nothing else polls meanwhile, and a client backs off by itself: a log that is back must be read soon.
-                if (failures > 0) await PauseAsync(BackoffAfter(Math.Min(failures, 2) - 1), cancel);
+                if (failures > 0) await PauseAsync(BackoffAfter(failures - 1), cancel);
             }
 
             await CloseAsync(consumer, set);
