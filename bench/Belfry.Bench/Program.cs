@@ -3,6 +3,7 @@ using Belfry.Bench.Accept;
 (string Name, string What, Func<CancellationToken, Task> RunAsync)[] benches =
 [
     ("accept", "the real program: events accepted a second, and from an event to its first provider call", AcceptBench.RunAsync),
+    ("pages", "the second half of accept alone: from an event to its first provider call", AcceptBench.PagesAsync),
 ];
 
 if (args is [var wanted] && benches.FirstOrDefault(bench => bench.Name == wanted) is { RunAsync: { } run })

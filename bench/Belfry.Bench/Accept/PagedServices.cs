@@ -3,10 +3,10 @@ using System.Text.Json.Nodes;
 
 namespace Belfry.Bench.Accept;
 
-/// <summary>Sixteen services, each paging a person of its own by webhook at once, and nobody by mail: made through the API.</summary>
+/// <summary>Sixty-four services, each paging a person of its own by webhook at once, and nobody by mail: made through the API.</summary>
 internal static class PagedServices
 {
-    private const int Count = 16;
+    private const int Count = 64;
 
     /// <returns>The routing key of each.</returns>
     public static async Task<IReadOnlyList<string>> MakeAsync(ServerProcess server, Uri webhook, CancellationToken cancel)

@@ -12,6 +12,8 @@ namespace Belfry.Alerting.Incidents;
 /// </summary>
 public static class IncidentHop
 {
+    private static readonly TimeSpan TurnInterval = TimeSpan.FromMilliseconds(20);
+
     /// <summary>The consumer group to run the owners in.</summary>
     public static ConsumerGroup Group(Topics topics) =>
         new(topics.Prefix + "incidents", [topics.IncomingEvents.Name, topics.IncidentCommands.Name], CoPartitioned: true);
@@ -32,7 +34,10 @@ public static class IncidentHop
         TimeProvider time, ILogger logger, TimeSpan lookAgain, Func<Exception, bool>? isTransient = null)
     {
         var ports = new IncidentPorts(log, store, dialect, topics, catalog, changes, time, logger, lookAgain);
-        var options = new BatchOwnerOptions { IsTransient = isTransient ?? (fault => fault is StoreUnavailableException) };
+        var options = new BatchOwnerOptions
+        {
+            IsTransient = isTransient ?? (fault => fault is StoreUnavailableException), TurnInterval = TurnInterval,
+        };
         return (partition, sources) => new BatchOwner(sources, new IncidentFold(partition, ports), options, time, logger);
     }
 }

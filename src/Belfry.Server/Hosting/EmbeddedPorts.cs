@@ -27,7 +27,7 @@ internal sealed class EmbeddedPorts : ShapePorts
         ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
     {
         var fileOptions = new SqliteFileOptions { Logger = loggers.CreateLogger<SqliteFile>() };
-        var file = SqliteFile.Open(Path.Combine(options.DataDir, "belfry.db"), fileOptions);
+        var file = SqliteFile.Open(Path.Combine(options.DataDir, "belfry.db"), fileOptions with { WritesCanWait = true });
         SqliteFile? logFile = null;
         try
         {

@@ -14,7 +14,7 @@ internal sealed record HopStatus(string Name, bool Running, int Restarts, string
 /// minute, and starts over at a second once it has run for a minute. On shutdown all are cancelled and awaited, so they drain.
 /// </summary>
 internal sealed partial class HopRunner(
-    Func<IReadOnlyList<Hop>> makeHops, IHostApplicationLifetime lifetime, TimeProvider time,
+    Func<IReadOnlyList<Hop>> makeHops, HopThreads threads, IHostApplicationLifetime lifetime, TimeProvider time,
     ILogger<HopRunner> logger) : BackgroundService
 {
     private static readonly TimeSpan PauseMin = TimeSpan.FromSeconds(1);
@@ -47,7 +47,7 @@ internal sealed partial class HopRunner(
         if (!await lifetime.HasStartedAsync(stoppingToken)) return;
         var hops = makeHops();
         lock (_lock) _statuses = [.. hops.Select(hop => new HopStatus(hop.Name, false, 0, null))];
-        await Task.WhenAll(hops.Select((hop, at) => Task.Run(() => KeepRunningAsync(hop, at, stoppingToken), CancellationToken.None)));
+        await Task.WhenAll(hops.Select((hop, at) => threads.RunAsync(() => KeepRunningAsync(hop, at, stoppingToken))));
     }
 
     private async Task KeepRunningAsync(Hop hop, int at, CancellationToken cancel)
