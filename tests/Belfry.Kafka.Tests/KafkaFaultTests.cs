@@ -6,6 +6,7 @@ namespace Belfry.Kafka.Tests;
 /// <summary>What a broker's errors become, over a mock cluster inside the native client.</summary>
 public sealed class KafkaFaultTests : IAsyncLifetime
 {
+    private const int Brokers = 3;
     private const int UnknownMember = 25;
     private const int NotEnoughReplicas = 19;
     private const int TopicAuthorizationFailed = 29;
@@ -31,9 +32,9 @@ public sealed class KafkaFaultTests : IAsyncLifetime
     [SkippableFact]
     public async Task An_append_to_brokers_that_are_down_is_unavailable_in_time()
     {
-        _cluster.Down();
+        _cluster.AllDown();
         await Should.ThrowAsync<LogUnavailableException>(async () => await AppendAsync("lost"));
-        _cluster.Up();
+        _cluster.AllUp();
         await AppendAsync("kept");
         (await TextsAsync()).ShouldContain("kept");
     }
@@ -149,19 +150,59 @@ public sealed class KafkaFaultTests : IAsyncLifetime
     public async Task A_lone_member_without_brokers_is_told_so_and_goes_on_when_they_are_back()
     {
         var member = await MemberAsync(1);
-        _cluster.Down();
+        _cluster.AllDown();
         await Should.ThrowAsync<LogUnavailableException>(async () =>
         {
             for (var n = 0; n < 400; n++) await member.PollAsync(TimeSpan.FromMilliseconds(50));
         });
-        _cluster.Up();
+        _cluster.AllUp();
         await AppendAsync("back");
         await TestLog.UntilAsync(() => member.Received.Any(r => TestLog.Text(r) == "back"), member);
     }
 
+    [SkippableFact]
+    public async Task A_coordinator_that_moves_under_a_group_is_followed_and_nothing_is_read_twice()
+    {
+        var member = await MemberAsync(1);
+        for (var round = 1; round <= 3; round++)
+        {
+            _cluster.MoveCoordinator("g", 1 + (round % Brokers));
+            await AppendAsync($"round {round}");
+            await TestLog.UntilAsync(() => member.Received.Count == 2 + round, member);
+            var next = member.Received[^1].Offset + 1;
+            await CommittedAsync(member, next);
+            (await _log.CommittedAsync("g", First, default)).ShouldBe(next);
+        }
+
+        member.EverLost.ShouldBeEmpty();
+        member.EverRevoked.ShouldBeEmpty();
+    }
+
+    [SkippableFact]
+    public async Task Brokers_that_go_and_come_by_turns_cost_no_record_and_no_order()
+    {
+        var member = await MemberAsync(1);
+        for (var round = 0; round < Brokers; round++)
+        {
+            var broker = 1 + round;
+            for (var n = 0; n < 2; n++) _cluster.MoveLeader("orders", n, broker);
+            await AppendAsync($"{2 * round}");
+            _cluster.Down(broker);
+            var append = AppendAsync($"{(2 * round) + 1}");
+            for (var n = 0; n < 2; n++) _cluster.MoveLeader("orders", n, 1 + ((round + 1) % Brokers));
+            _cluster.Up(broker);
+            await append;
+        }
+
+        await TestLog.UntilAsync(() => member.Received.Count(r => r.Source == First) >= 1 + (2 * Brokers), member);
+        (await TextsAsync()).Where(text => !text.Contains(':', StringComparison.Ordinal)).ShouldBe(
+            Enumerable.Range(0, 2 * Brokers).Select(n => $"{n}"));
+        member.OffsetsOf(First).Distinct().ShouldBe(Enumerable.Range(0, 1 + (2 * Brokers)).Select(n => (long)n));
+    }
+
     public async Task InitializeAsync()
     {
-        _cluster = new MockCluster();
+        _cluster = new MockCluster(Brokers);
         _cluster.CreateTopic("orders", 2);
         _log = TestLog.Open(Options(), _registry);
         await _log.DeclareAsync([TestLog.Topic("orders", 2)], default);
@@ -176,6 +217,8 @@ public sealed class KafkaFaultTests : IAsyncLifetime
 
     private KafkaLogOptions Options() => TestLog.Options(_cluster.Bootstrap) with
     {
+        // A rebalance of the mock takes a session less a second.
+        SessionTimeout = TimeSpan.FromSeconds(4),
         AppendTimeout = TimeSpan.FromSeconds(3),
         RequestTimeout = TimeSpan.FromSeconds(5),
         CloseTimeout = TimeSpan.FromSeconds(5),
@@ -195,6 +238,23 @@ public sealed class KafkaFaultTests : IAsyncLifetime
         var member = Join();
         await TestLog.UntilAsync(() => member.Received.Count == 2 * each, member);
         return member;
+    }
+
+    /// <summary>As the runner does: a commit that fails is made again.</summary>
+    private async Task CommittedAsync(SpecMember member, long next)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                await member.Consumer.CommitAsync([new(First, next)], default);
+                return;
+            }
+            catch (LogUnavailableException) when (tries < 20)
+            {
+                await member.PollAsync(TimeSpan.FromMilliseconds(50));
+            }
+        }
     }
 
     /// <summary>All under one key whose partition is the first.</summary>

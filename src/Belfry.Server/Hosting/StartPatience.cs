@@ -26,7 +26,7 @@ internal sealed partial class StartPatience(TimeSpan atMost, TimeProvider time, 
                 && rest > TimeSpan.Zero)
             {
                 var wait = pause < rest ? pause : rest;
-                Waits(part, fault.Message, wait, rest);
+                Waits(part, wait, rest, fault.Message);
                 await Task.Delay(wait, time, cancel);
             }
         }
@@ -42,6 +42,6 @@ internal sealed partial class StartPatience(TimeSpan atMost, TimeProvider time, 
 
     private TimeSpan Rest => atMost - time.GetElapsedTime(_since);
 
-    [LoggerMessage(241, LogLevel.Warning, "The start waits for {Part}: {Fault} Again in {Wait}, for {Rest} at most")]
-    private partial void Waits(string part, string fault, TimeSpan wait, TimeSpan rest);
+    [LoggerMessage(241, LogLevel.Warning, "The start waits for {Part}, looks again in {Wait}, and gives up in {Rest}: {Fault}")]
+    private partial void Waits(string part, TimeSpan wait, TimeSpan rest, string fault);
 }

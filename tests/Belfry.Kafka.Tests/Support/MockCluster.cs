@@ -13,9 +13,11 @@ internal sealed partial class MockCluster : IDisposable
     private const int ProducerType = 0;
     private readonly IntPtr _client;
     private readonly IntPtr _cluster;
+    private readonly int _brokers;
 
     public MockCluster(int brokers = 1)
     {
+        _brokers = brokers;
         Native.Need();
         var problem = new byte[512];
         _client = New(ProducerType, NewConfig(), problem, (nuint)problem.Length);
@@ -47,9 +49,19 @@ internal sealed partial class MockCluster : IDisposable
 
     public void SetRoundTrip(TimeSpan length) => Check(SetRtt(_cluster, -1, (int)length.TotalMilliseconds));
 
-    public void Down(int broker = 1) => Check(SetDown(_cluster, broker));
+    public void Down(int broker) => Check(SetDown(_cluster, broker));
 
-    public void Up(int broker = 1) => Check(SetUp(_cluster, broker));
+    public void Up(int broker) => Check(SetUp(_cluster, broker));
+
+    public void AllDown()
+    {
+        for (var broker = 1; broker <= _brokers; broker++) Down(broker);
+    }
+
+    public void AllUp()
+    {
+        for (var broker = 1; broker <= _brokers; broker++) Up(broker);
+    }
 
     /// <summary>Makes a client believe in a fatal error.</summary>
     public static void MakeFatal(IntPtr client, int error) => TestFatalError(client, error, "planted by a test");

@@ -65,7 +65,7 @@ internal sealed class PatientLog(IPartitionedLog log, TimeProvider time) : IPart
                 var rest = wait - log.Time.GetElapsedTime(since);
                 try
                 {
-                    return await consumer.PollAsync(listener, max, rest > TimeSpan.Zero ? rest : TimeSpan.Zero, cancel);
+                    return await consumer.PollAsync(new Listener(listener, this), max, rest > TimeSpan.Zero ? rest : TimeSpan.Zero, cancel);
                 }
                 catch (LogUnavailableException)
                 {
@@ -83,6 +83,17 @@ internal sealed class PatientLog(IPartitionedLog log, TimeProvider time) : IPart
             await log.RepeatAsync(() => DoneAsync(consumer.CommitAsync(nextOffsets, cancel)), Patience, cancel);
 
         public ValueTask DisposeAsync() => consumer.DisposeAsync();
+    }
+
+    /// <summary>What a revocation commits is repeated as well.</summary>
+    private sealed class Listener(IAssignmentListener listener, Consumer patient) : IAssignmentListener
+    {
+        public void Assigned(IReadOnlyList<TopicPartition> partitions) => listener.Assigned(partitions);
+
+        public ValueTask RevokedAsync(ILogConsumer consumer, IReadOnlyList<TopicPartition> partitions) =>
+            listener.RevokedAsync(patient, partitions);
+
+        public void Lost(IReadOnlyList<TopicPartition> partitions) => listener.Lost(partitions);
     }
 
     private TimeProvider Time => time;

@@ -9,6 +9,7 @@ namespace Belfry.Server.Tests.Hosting;
 
 public sealed class StartPatienceTests
 {
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
     private readonly ManualTime _time = new();
 
     [Fact]
@@ -18,28 +19,33 @@ public sealed class StartPatienceTests
         var start = Patience(60).UntilAnsweredAsync<int>("the log", () => ++asked < 4 ? throw Away() : Task.FromResult(7), default);
         foreach (var (times, pauseMs) in new[] { (1, 250), (2, 500), (3, 1_000) })
         {
+            await WaitsAsync();
             asked.ShouldBe(times);
-            _time.Advance(TimeSpan.FromMilliseconds(pauseMs));
+            _time.Advance(TimeSpan.FromMilliseconds(pauseMs - 1));
+            asked.ShouldBe(times);
+            _time.Advance(TimeSpan.FromMilliseconds(1));
         }
 
-        (await start).ShouldBe(7);
+        (await start.WaitAsync(Bound)).ShouldBe(7);
     }
 
     [Fact]
     public async Task One_bound_holds_for_all_steps_together_and_then_the_fault_comes_out()
     {
-        var patience = Patience(60);
-        var answers = false;
-        var first = patience.UntilAnsweredAsync<bool>("one", () => answers ? Task.FromResult(true) : throw Away(), default);
-        _time.Advance(TimeSpan.FromSeconds(40));
-        answers = true;
-        _time.Advance(TimeSpan.FromSeconds(5));
-        await first;
+        var patience = Patience(1);
+        var away = 1;
+        await StepAsync(patience.UntilAnsweredAsync<bool>("one", () => away-- > 0 ? throw Away() : Task.FromResult(true), default), 250);
         var second = patience.UntilAnsweredAsync<bool>("two", () => throw new StoreUnavailableException("away"), default);
-        _time.Advance(TimeSpan.FromSeconds(14));
-        second.IsCompleted.ShouldBeFalse();
-        _time.Advance(TimeSpan.FromSeconds(1));
-        await Should.ThrowAsync<StoreUnavailableException>(second);
+
+        // 250 and 500 ms, and then no more is left.
+        foreach (var pauseMs in (int[])[250, 500])
+        {
+            await WaitsAsync();
+            second.IsCompleted.ShouldBeFalse();
+            _time.Advance(TimeSpan.FromMilliseconds(pauseMs));
+        }
+
+        await Should.ThrowAsync<StoreUnavailableException>(second.WaitAsync(Bound));
     }
 
     [Fact]
@@ -66,6 +72,24 @@ public sealed class StartPatienceTests
         }).Build(), faults);
         if (fault is null) options!.StartWait.ShouldBe(TimeSpan.Parse(text, System.Globalization.CultureInfo.InvariantCulture));
         else faults.ShouldHaveSingleItem().ShouldContain(fault);
+    }
+
+    private async Task StepAsync(Task<bool> step, int pauseMs)
+    {
+        await WaitsAsync();
+        _time.Advance(TimeSpan.FromMilliseconds(pauseMs));
+        (await step.WaitAsync(Bound)).ShouldBeTrue();
+    }
+
+    /// <summary>Until the start has armed its pause.</summary>
+    private async Task WaitsAsync()
+    {
+        using var limit = new CancellationTokenSource(Bound);
+        while (_time.ArmedTimers == 0)
+        {
+            limit.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
     }
 
     private StartPatience Patience(int seconds) => new(TimeSpan.FromSeconds(seconds), _time, NullLogger.Instance);
