@@ -78,7 +78,9 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
     private long Mark(IConsumer<byte[], byte[]> reader, Confluent.Kafka.TopicPartition partition, Timestamp which)
     {
         var offset = reader.OffsetsForTimes([new TopicPartitionTimestamp(partition, which)], options.RequestTimeout).Single().Offset;
-        return offset.IsSpecial ? throw new LogUnavailableException($"Where {partition} begins and ends is not known: {offset}.") : offset.Value;
+        return !offset.IsSpecial
+            ? offset.Value
+            : throw new LogUnavailableException($"Where {partition} begins and ends is not known: {offset}.");
     }
 
     private IConsumer<byte[], byte[]> Build() => new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))

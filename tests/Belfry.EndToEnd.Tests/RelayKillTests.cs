@@ -89,7 +89,9 @@ public sealed class RelayKillTests
             {
                 OutgoingRecord[] records = [.. Enumerable.Range(n, Math.Min(10, count - n)).Select(number => new OutgoingRecord
                 {
-                    Topic = topic, OrderingKey = $"key-{key}", Value = Encoding.UTF8.GetBytes(number.ToString(CultureInfo.InvariantCulture)),
+                    Topic = topic,
+                    OrderingKey = $"key-{key}",
+                    Value = Encoding.UTF8.GetBytes(number.ToString(CultureInfo.InvariantCulture)),
                 })];
                 await store.WriteAsync(
                     async tx =>
@@ -115,8 +117,10 @@ public sealed class RelayKillTests
         while (!enough.IsCancellationRequested || ended <= 3)
         {
             await using var end = new NpgsqlCommand(
-                "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
-                connection);
+                """
+                select count(pg_terminate_backend(pid)) from pg_stat_activity
+                where datname = current_database() and pid <> pg_backend_pid()
+                """, connection);
             ended += (int)(long)(await end.ExecuteScalarAsync(CancellationToken.None))!;
             await Task.Delay(TimeSpan.FromMilliseconds(150), _time, CancellationToken.None);
         }

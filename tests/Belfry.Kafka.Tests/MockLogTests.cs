@@ -51,6 +51,9 @@ public sealed class MockLogUnderErrorsTests : MockLogSpec
         cluster.SetRoundTrip(TimeSpan.FromMilliseconds(5));
         return Task.CompletedTask;
     }
+
+    [Fact(Skip = NoCommitWhileForming)]
+    public override Task The_next_owner_reads_nothing_until_the_revocation_has_returned() => Task.CompletedTask;
 }
 
 /// <summary>
@@ -59,11 +62,8 @@ public sealed class MockLogUnderErrorsTests : MockLogSpec
 /// </summary>
 public sealed class MockLogOnTheMoveTests : MockLogSpec
 {
-    private const string NoCommitWhileForming =
-        "leaders that move make members join anew, and the mock refuses the commits of a group that forms, which brokers accept";
-
     private const string NoEpochOfCommits =
-        "the mock answers for a committed offset with the leader's epoch of now, and the client takes it for cut off when a newer one comes";
+        "the mock gives a committed offset the leader's epoch of now, and the client takes it for cut off when a newer one comes";
 
     private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(500);
 
@@ -85,7 +85,7 @@ public sealed class MockLogOnTheMoveTests : MockLogSpec
         {
             foreach (var topic in log.Topics)
                 for (var n = 0; n < topic.Partitions; n++) cluster.MoveLeader(topic.Name, n, 1 + ((step + n) % Brokers));
-            await Task.WhenAny(Task.Delay(Rest, TimeProvider.System, cancel));
+            await Task.WhenAny(Task.Delay(Rest, Time, cancel));
         }
     }
 }
@@ -93,8 +93,11 @@ public sealed class MockLogOnTheMoveTests : MockLogSpec
 public abstract class MockLogSpec : LogSpec
 {
     protected const int Brokers = 3;
+    protected static readonly TimeProvider Time = TimeProvider.System;
+    protected const string NoCommitWhileForming =
+        "members join anew in this weather, and the mock refuses the commits of a group that forms, which brokers accept";
+
     private const string NoCompaction = "the mock cluster does not compact";
-    private readonly TimeProvider _time = TimeProvider.System;
     private readonly CancellationTokenSource _end = new();
     private Task _trouble = Task.CompletedTask;
     private MockCluster? _cluster;
@@ -113,17 +116,25 @@ public abstract class MockLogSpec : LogSpec
             // A rebalance of the mock takes a session less a second, and who has not heard of it by then is out.
             SessionTimeout = TimeSpan.FromSeconds(1.8),
             HeartbeatInterval = TimeSpan.FromMilliseconds(100),
-            ClientSettings = new Dictionary<string, string> { ["retry.backoff.ms"] = "20", ["reconnect.backoff.ms"] = "20" },
+            ClientSettings = new Dictionary<string, string>
+            {
+                ["retry.backoff.ms"] = "20",
+                ["reconnect.backoff.ms"] = "20",
+
+                // The mock knows no sequences: it would take a batch that follows one it has refused, as no broker does, and the client
+                // then counts both as taken.
+                ["max.in.flight"] = "1",
+            },
         });
-        _mocked = new MockedLog(_kafka, _cluster, _time);
+        _mocked = new MockedLog(_kafka, _cluster, Time);
         _trouble = TroubleAsync(_cluster, _mocked, _end.Token);
-        return Task.FromResult<IPartitionedLog>(new PatientLog(_mocked, _time));
+        return Task.FromResult<IPartitionedLog>(new PatientLog(_mocked, Time));
     }
 
     /// <summary>What befalls the cluster, from the start on or until cancelled.</summary>
     internal virtual Task TroubleAsync(MockCluster cluster, MockedLog log, CancellationToken cancel) => Task.CompletedTask;
 
-    protected override Task PassAsync(TimeSpan length) => Task.Delay(length, _time);
+    protected override Task PassAsync(TimeSpan length) => Task.Delay(length, Time);
 
     protected override Task CleanAsync() => _mocked!.RemoveAgedAsync(Log);
 

@@ -40,7 +40,8 @@ internal sealed record ClusterOptions(
     private static TimeSpan StartWaitOf(string? text, List<string> faults)
     {
         if (text is null) return StartWaitDefault;
-        if (TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var wait) && wait >= TimeSpan.Zero && wait <= StartWaitMax) return wait;
+        if (TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var wait) && wait >= TimeSpan.Zero && wait <= StartWaitMax)
+            return wait;
         faults.Add($"Belfry:StartWait is '{text}', a length of 00:00:00 to {StartWaitMax} is needed.");
         return default;
     }
