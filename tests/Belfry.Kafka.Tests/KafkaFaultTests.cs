@@ -7,7 +7,11 @@ namespace Belfry.Kafka.Tests;
 public sealed class KafkaFaultTests : IAsyncLifetime
 {
     private const int Brokers = 3;
+    private const int CoordinatorLoads = 14;
+    private const int CoordinatorNotAvailable = 15;
+    private const int NotCoordinator = 16;
     private const int UnknownMember = 25;
+    private const int RebalanceInProgress = 27;
     private const int NotLeader = 6;
     private const int NotEnoughReplicas = 19;
     private const int TopicAuthorizationFailed = 29;
@@ -145,6 +149,18 @@ public sealed class KafkaFaultTests : IAsyncLifetime
         member.EverRevoked.ShouldBeEmpty();
         (await _log.CommittedAsync("g", First, default)).ShouldBeNull();
         await TestLog.UntilAsync(() => member.Received.Count == 8, member);
+    }
+
+    [SkippableFact]
+    public async Task A_group_that_cannot_form_at_once_forms_in_the_end_and_reads_each_record_once()
+    {
+        _cluster.Fail(ApiKey.FindCoordinator, CoordinatorNotAvailable);
+        _cluster.Fail(ApiKey.JoinGroup, CoordinatorLoads, NotCoordinator);
+        _cluster.Fail(ApiKey.SyncGroup, RebalanceInProgress);
+        _cluster.Fail(ApiKey.OffsetFetch, CoordinatorLoads);
+        var member = await MemberAsync(3);
+        member.EverLost.ShouldBeEmpty();
+        member.OffsetsOf(First).ShouldBe([0, 1, 2]);
     }
 
     [SkippableFact]

@@ -39,7 +39,6 @@ public sealed class MockLogUnderErrorsTests : MockLogSpec
     private static readonly Dictionary<ApiKey, int[]> Once = new()
     {
         [ApiKey.FindCoordinator] = [CoordinatorNotAvailable],
-        [ApiKey.JoinGroup] = [CoordinatorLoads],
         [ApiKey.SyncGroup] = [RebalanceInProgress],
     };
 
