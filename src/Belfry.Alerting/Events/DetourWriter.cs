@@ -33,7 +33,8 @@ internal sealed class DetourWriter(IOutboxStore store, string lane)
         {
             if (_waiting.Count >= WaitingMax || _waitingBytes >= WaitingBytesMax)
                 throw new StoreUnavailableException(
-                    $"{_waiting.Count} events of {_waitingBytes} bytes wait for the outbox; at most {WaitingMax} and {WaitingBytesMax} may.");
+                    $"{_waiting.Count} events ({_waitingBytes} bytes) wait for the outbox, of at most {WaitingMax} " +
+                    $"({WaitingBytesMax} bytes): the store is slower than they come.");
             _waiting.Enqueue(waiting);
             _waitingBytes += record.Value.Length;
             if (_writing) return waiting.Written.Task;
