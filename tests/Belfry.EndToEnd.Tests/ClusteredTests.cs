@@ -63,7 +63,7 @@ public class ClusteredTests
     }
 
     /// <summary>A database of this test's own.</summary>
-    private static async Task<string> DatabaseAsync()
+    internal static async Task<string> DatabaseAsync()
     {
         var server = await PostgresServer.GetAsync();
         var name = $"belfry_{Guid.NewGuid():N}";

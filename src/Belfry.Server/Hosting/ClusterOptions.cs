@@ -1,3 +1,4 @@
+using System.Globalization;
 using Belfry.Kafka;
 using Belfry.Postgres;
 using Belfry.Redis;
@@ -12,6 +13,11 @@ internal sealed record ClusterOptions(
     KafkaLogOptions Kafka, PostgresOptions Postgres, RedisOptions? Redis, TopicOptions Topics)
 {
     private const int PartitionsMax = 1_024;
+    private static readonly TimeSpan StartWaitDefault = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan StartWaitMax = TimeSpan.FromHours(1);
+
+    /// <summary>How long a start waits for a Kafka or PostgreSQL that does not answer, from zero to an hour. Default 1 min.</summary>
+    public TimeSpan StartWait { get; init; } = StartWaitDefault;
 
     /// <summary>Null when something is wrong; the faults say what.</summary>
     public static ClusterOptions? Read(IConfiguration configuration, List<string> faults)
@@ -27,7 +33,17 @@ internal sealed record ClusterOptions(
             : new TopicOptions();
         if (topics is { Partitions: < 1 or > PartitionsMax })
             faults.Add($"Belfry:Topics:Partitions is {topics.Partitions}, 1 to {PartitionsMax} is needed.");
-        return faults.Count > before ? null : new ClusterOptions(kafka!, postgres!, redis, topics!);
+        var startWait = StartWaitOf(configuration["Belfry:StartWait"], faults);
+        return faults.Count > before ? null : new ClusterOptions(kafka!, postgres!, redis, topics!) { StartWait = startWait };
+    }
+
+    private static TimeSpan StartWaitOf(string? text, List<string> faults)
+    {
+        if (text is null) return StartWaitDefault;
+        if (TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var wait) && wait >= TimeSpan.Zero && wait <= StartWaitMax)
+            return wait;
+        faults.Add($"Belfry:StartWait is '{text}', a length of 00:00:00 to {StartWaitMax} is needed.");
+        return default;
     }
 
     private static T? Section<T>(IConfiguration configuration, string name, string? needed, List<string> faults) where T : class

@@ -22,13 +22,14 @@ internal sealed class ClusteredPorts : ShapePorts
     /// <exception cref="ArgumentException">A setting is out of its range.</exception>
     /// <exception cref="StoreUnavailableException">PostgreSQL does not answer, so that its tables cannot be brought up to date.</exception>
     public static async Task<ClusteredPorts> OpenAsync(
-        ClusterOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
+        ClusterOptions options, StartPatience patience, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
     {
         var opened = new Stack<IAsyncDisposable>();
         try
         {
             var settings = options.Postgres with { Time = time, Logger = loggers.CreateLogger<PostgresDatabase>() };
-            await PostgresSchema.MigrateAsync(settings, cancel);
+            await patience.UntilAnsweredAsync(
+                "PostgreSQL", async () => await PostgresSchema.MigrateAsync(settings, cancel), cancel);
             var database = PostgresDatabase.Open(settings);
             opened.Push(database);
             var log = KafkaLog.Open(options.Kafka, time, loggers.CreateLogger<KafkaLog>());
@@ -47,6 +48,7 @@ internal sealed class ClusteredPorts : ShapePorts
 
             var store = new PostgresOutboxStore(database);
             var detour = new EventDetour(store, log, time, loggers.CreateLogger<EventDetour>());
+            await patience.UntilAnsweredAsync("PostgreSQL", async () => await detour.LookAsync(cancel), cancel);
             return new ClusteredPorts(opened)
             {
                 LogName = $"Kafka at {options.Kafka.BootstrapServers}",

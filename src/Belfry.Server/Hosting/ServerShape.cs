@@ -58,16 +58,21 @@ internal sealed class ServerShape : IAsyncDisposable
     {
         PrivateFiles.MakeFolder(options.DataDir);
         PrivateFiles.MakeFolder(options.KeysPath);
+        var patience = new StartPatience(options.Cluster?.StartWait ?? TimeSpan.Zero, time, loggers.CreateLogger<StartPatience>());
         ShapePorts ports = options.Cluster is { } cluster
-            ? await ClusteredPorts.OpenAsync(cluster, time, loggers, cancel)
+            ? await ClusteredPorts.OpenAsync(cluster, patience, time, loggers, cancel)
             : await EmbeddedPorts.OpenAsync(options, time, loggers, cancel);
         try
         {
             var shape = new ServerShape(options, ports, time, loggers);
-            await ports.Log.DeclareAsync(shape.Topics.All, cancel);
-            await AlertingSchema.MigrateAsync(ports.Store, ports.Dialect, ShapePipeline.SchemaSteps, cancel);
-            await ports.CheckPositionsAsync(shape.Topics, cancel);
-            await shape.Catalog.RefreshAsync(cancel);
+            await patience.UntilAnsweredAsync(
+                ports.LogName, async () => await ports.Log.DeclareAsync(shape.Topics.All, cancel), cancel);
+            await patience.UntilAnsweredAsync($"{ports.LogName} or {ports.StoreName}", async () =>
+            {
+                await AlertingSchema.MigrateAsync(ports.Store, ports.Dialect, ShapePipeline.SchemaSteps, cancel);
+                await ports.CheckPositionsAsync(shape.Topics, cancel);
+                await shape.Catalog.RefreshAsync(cancel);
+            }, cancel);
             if (await shape.People.SecretsWithoutKeyAsync(cancel) is > 0 and var count)
                 throw new InvalidOperationException(
                     $"{count} webhook secrets are sealed with another key than '{SecretsKeyOf(options)}'; restore that file.");
