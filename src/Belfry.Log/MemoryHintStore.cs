@@ -4,7 +4,8 @@ namespace Belfry.Log;
 public sealed record MemoryHintStoreOptions
 {
     /// <summary>
-    /// Most bytes held, some 100 for each key and entry counted with them; past it the key goes that was written longest ago. Default 32 MiB.
+    /// Most bytes held, some 100 for each key and entry counted with them; past it the key goes that was written longest ago. Default
+    /// 32 MiB.
     /// </summary>
     public long BytesMax { get; init; } = 32 << 20;
 }

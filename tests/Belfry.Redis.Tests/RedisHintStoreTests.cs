@@ -98,7 +98,8 @@ public sealed class RedisHintStoreTests(SharedRedis redis) : HintStoreSpec
     {
         await using var server = await RedisServer.StartAsync("--maxmemory", "1mb", "--maxmemory-policy", "noeviction");
         await using var hints = await OpenAsync(OutageRig.Options(server.Configuration));
-        (await hints.WriteAsync([.. Enumerable.Range(0, 500).Select(i => Value($"k{i}", new string('v', 4_000)))], default)).ShouldBeFalse();
+        var lot = Enumerable.Range(0, 500).Select(i => Value($"k{i}", new string('v', 4_000))).ToList();
+        (await hints.WriteAsync(lot, default)).ShouldBeFalse();
     }
 
     private static async Task NotReachableAsync(RedisHintStore hints)

@@ -34,7 +34,7 @@ public sealed record RefusedEvent(
     {
         try
         {
-            return JsonSerializer.Deserialize(bytes.Span, EventsJson.Default.RefusedEvent);
+            return JsonSerializer.Deserialize(bytes.Span, EventsJson.Default.RefusedEvent) is { Errors: not null } read ? read : null;
         }
         catch (JsonException)
         {

@@ -45,8 +45,7 @@ public sealed class EventApiTests(RunningServer server)
     public async Task What_an_integration_was_refused_is_listed_with_the_reasons()
     {
         var mark = Guid.NewGuid().ToString("N");
-        var body =
-            $$"""{"routing_key":"{{server.Key}}","event_action":"trigger","dedup_key":"{{mark}}","payload":{"summary":"s","source":"h"} }""";
+        var body = server.Trigger($"\"dedup_key\":\"{mark}\"").Replace("\"severity\":\"error\"", "\"severity\":\"\"");
         using (var answer = await server.PostAsync("/v2/enqueue", body)) ((int)answer.StatusCode).ShouldBe(400);
         var (status, list, _) = await server.GetAsync($"/integrations/{Integration}/rejects");
         status.ShouldBe(200);
@@ -89,9 +88,11 @@ public sealed class EventApiTests(RunningServer server)
     {
         var text = $"no json {Guid.NewGuid():N}";
         var topics = server.Shape.Topics;
-        await server.Shape.Ports.Log.AppendAsync(
-            [new OutgoingRecord { Topic = topics.IncomingEvents.Name, OrderingKey = "k", Value = System.Text.Encoding.UTF8.GetBytes(text) }],
-            default);
+        var record = new OutgoingRecord
+        {
+            Topic = topics.IncomingEvents.Name, OrderingKey = "k", Value = System.Text.Encoding.UTF8.GetBytes(text),
+        };
+        await server.Shape.Ports.Log.AppendAsync([record], default);
         var failed = await FailedAsync(one => (string)one["start"]! == text);
         (await server.CallAsync(Post, $"/failed_events/{failed["partition"]}/{failed["offset"]}/replay")).Status.ShouldBe(202);
         var again = await FailedAsync(one => (string)one["start"]! == text && (long)one["offset"]! > (long)failed["offset"]!);

@@ -50,7 +50,7 @@ public sealed class EventPageTests(RunningServer server)
 
         using (var forged = await server.SubmitAsync("/events", $"form[action='{form}']", ("__RequestVerificationToken", "x")))
             ((int)forged.StatusCode).ShouldBe(403);
-        using (var got = await server.SendAsync(HttpMethod.Get, form, server.AdminToken)) ((int)got.StatusCode).ShouldBeOneOf(404, 405);
+        using (var got = await server.SendAsync(HttpMethod.Get, form, server.AdminToken)) ((int)got.StatusCode).ShouldBeInRange(400, 499);
         (await EndAsync()).ShouldBe(1, "looking at it and a forged form replay nothing");
         using var answer = await server.SubmitAsync("/events", $"form[action='{form}']");
         ((int)answer.StatusCode).ShouldBe(303);
