@@ -34,13 +34,14 @@ public static class Pipeline
         .. ports.Channels.Select(channel => new Hop($"dispatch-{channel.Name}", DispatchHop.Create(channel, ports).RunAsync)),
         Timeline(ports),
         new("catalog", ports.Catalog.RunAsync),
+        .. ports.Trail is { } trail ? [new Hop("event-trail", trail.RunAsync)] : Array.Empty<Hop>(),
     ];
 
     // Events and commands of a service -> incidents, assignments, level timers: one transaction a batch.
     private static Hop Incidents(PipelinePorts ports) => Consume(
         ports, "incidents", IncidentHop.Group(ports.Topics), logger => IncidentHop.Create(
         ports.Log, ports.Store, ports.Dialect, ports.Topics, () => ports.Catalog.Current, ports.Changes, ports.Time, logger,
-        ports.Options.OutboxLookAgain));
+        ports.Options.OutboxLookAgain, trail: ports.Trail));
 
     // Assignments, contact rules and timers fired of a user -> notifications and rule timers.
     private static Hop Planning(PipelinePorts ports) => Consume(

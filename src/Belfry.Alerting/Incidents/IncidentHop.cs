@@ -1,4 +1,5 @@
 using Belfry.Alerting.Catalog;
+using Belfry.Alerting.Events;
 using Belfry.Alerting.Storage;
 using Belfry.Log;
 using Belfry.Outbox;
@@ -29,11 +30,13 @@ public static class IncidentHop
     /// <param name="logger">For faults.</param>
     /// <param name="lookAgain">Of the relays; see <see cref="OutboxRelay.LookAgain"/>.</param>
     /// <param name="isTransient">Which store faults are repeated without end; null: <see cref="StoreUnavailableException"/> only.</param>
+    /// <param name="trail">Told of each event once it is committed; null: nobody is.</param>
     public static PartitionOwnerFactory Create(
         IPartitionedLog log, IOutboxStore store, SqlDialect dialect, Topics topics, Func<CatalogSnapshot> catalog, IncidentChanges changes,
-        TimeProvider time, ILogger logger, TimeSpan lookAgain, Func<Exception, bool>? isTransient = null)
+        TimeProvider time, ILogger logger, TimeSpan lookAgain, Func<Exception, bool>? isTransient = null,
+        EventTrail? trail = null)
     {
-        var ports = new IncidentPorts(log, store, dialect, topics, catalog, changes, time, logger, lookAgain);
+        var ports = new IncidentPorts(log, store, dialect, topics, catalog, changes, time, logger, lookAgain, trail);
         var options = new BatchOwnerOptions
         {
             IsTransient = isTransient ?? (fault => fault is StoreUnavailableException), TurnInterval = TurnInterval,

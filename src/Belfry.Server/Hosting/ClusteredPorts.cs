@@ -3,6 +3,7 @@ using Belfry.Alerting.Events;
 using Belfry.Alerting.Storage;
 using Belfry.Deliveries;
 using Belfry.Kafka;
+using Belfry.Log;
 using Belfry.Outbox;
 using Belfry.Postgres;
 using Belfry.Redis;
@@ -35,15 +36,20 @@ internal sealed class ClusteredPorts : ShapePorts
             var log = KafkaLog.Open(options.Kafka, time, loggers.CreateLogger<KafkaLog>());
             opened.Push(log);
             IFastClaims claims;
+            IHintStore hints;
             if (options.Redis is { } redis)
             {
                 var shared = await RedisFastClaims.OpenAsync(redis, time, loggers.CreateLogger<RedisFastClaims>(), cancel);
                 opened.Push(shared);
                 claims = shared;
+                var sharedHints = await RedisHintStore.OpenAsync(redis, time, loggers.CreateLogger<RedisHintStore>(), cancel);
+                opened.Push(sharedHints);
+                hints = sharedHints;
             }
             else
             {
                 claims = new MemoryFastClaims(new MemoryFastClaimsOptions(), time);
+                hints = new MemoryHintStore(new MemoryHintStoreOptions(), time);
             }
 
             var store = new PostgresOutboxStore(database);
@@ -60,6 +66,7 @@ internal sealed class ClusteredPorts : ShapePorts
                 Deliveries = new PostgresDeliveryStore(database),
                 Parked = new PostgresParkedRecordStore(database),
                 Claims = claims,
+                Hints = hints,
                 Detour = detour,
                 Housekeeping = [new Hop("accepted-events", detour.RunAsync)],
             };

@@ -1,6 +1,7 @@
 using Belfry.Alerting;
 using Belfry.Alerting.Storage;
 using Belfry.Deliveries;
+using Belfry.Log;
 using Belfry.Sqlite;
 
 namespace Belfry.Server.Hosting;
@@ -50,6 +51,7 @@ internal sealed class EmbeddedPorts : ShapePorts
                 Deliveries = await SqliteDeliveryStore.OpenAsync(file, cancel),
                 Parked = await SqliteParkedRecordStore.OpenAsync(file, cancel),
                 Claims = new MemoryFastClaims(new MemoryFastClaimsOptions(), time),
+                Hints = new MemoryHintStore(new MemoryHintStoreOptions(), time),
                 Housekeeping = [new Hop("log-cleaner", cleaner.RunAsync)],
             };
         }

@@ -31,6 +31,7 @@ internal sealed class ServerShape : IAsyncDisposable
         Services = new CatalogStore(ports.Store, Catalog, Ids, RandomNumberGenerator.Fill);
         Schedules = new ScheduleStore(ports.Store, Catalog, Ids);
         Access = new AccessStore(ports.Store, Ids, RandomNumberGenerator.Fill);
+        Trail = new EventTrail(ports.Hints, time, loggers.CreateLogger<EventTrail>());
     }
 
     public ServerOptions Options { get; }
@@ -44,6 +45,7 @@ internal sealed class ServerShape : IAsyncDisposable
     public CatalogStore Services { get; }
     public ScheduleStore Schedules { get; }
     public AccessStore Access { get; }
+    public EventTrail Trail { get; }
     public IncidentChanges Changes { get; } = new();
     public byte[] LinkKey { get; }
 
@@ -95,10 +97,11 @@ internal sealed class ServerShape : IAsyncDisposable
         services.AddSingleton(Changes).AddSingleton(new AuditLog(Ports.Store)).AddSingleton(new AcknowledgeLinks(LinkKey));
         services.AddSingleton(new IncidentDirectory(Ports.Store)).AddSingleton(new IncidentCommandWriter(Ports.Log, Topics));
         services.AddSingleton(new TimelineReader(Ports.Store));
-        services.AddSingleton<RateLimiter>().AddSingleton<RefusedEvents>();
+        services.AddSingleton<RateLimiter>().AddSingleton<RefusedEvents>().AddSingleton(Trail).AddSingleton<EventLookup>();
+        services.AddSingleton(new FailedEvents(Ports.Log, Ports.Store, Topics, Trail));
         services.AddSingleton(provider => new EventAcceptor(
             new EventInlet(Ports.Log, Ports.Detour, Time), Topics, () => Catalog.Current, provider.GetRequiredService<RateLimiter>(),
-            provider.GetRequiredService<RefusedEvents>(), Ids, Time, Loggers.CreateLogger<EventAcceptor>()));
+            provider.GetRequiredService<RefusedEvents>(), Ids, Time, Loggers.CreateLogger<EventAcceptor>(), Trail));
     }
 
     public ValueTask DisposeAsync() => Ports.DisposeAsync();

@@ -33,6 +33,7 @@ internal static class ShapePipeline
             Catalog = shape.Catalog,
             People = shape.People,
             Changes = shape.Changes,
+            Trail = shape.Trail,
             Topics = shape.Topics,
             Time = shape.Time,
             Random = new Random(RandomNumberGenerator.GetInt32(int.MaxValue)),

@@ -24,6 +24,9 @@ internal abstract class ShapePorts : IAsyncDisposable
     public required IParkedRecordStore Parked { get; init; }
     public required IFastClaims Claims { get; init; }
 
+    /// <summary>Where the trail of events is kept.</summary>
+    public required IHintStore Hints { get; init; }
+
     /// <summary>Where events go while the log alone is away; null where log and store share their fate.</summary>
     public EventDetour? Detour { get; init; }
 
