@@ -7,6 +7,8 @@ using Belfry.Bench.Scheduler;
     ("scheduler", "due tasks a second, from a real Kafka through a worker to their durable end in a real PostgreSQL", SchedulerBench.RunAsync),
     ("takeover", "worker processes killed under load: how long their tasks wait, and what was lost, doubled or out of order",
         TakeoverBench.RunAsync),
+    ("frozen", "the real program on three brokers, each stopped where it is in turn: how long events wait for their 202",
+        FrozenBrokerBench.RunAsync),
 ];
 
 // What a bench starts as a process of its own.

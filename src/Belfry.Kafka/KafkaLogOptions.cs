@@ -67,6 +67,12 @@ public sealed record KafkaLogOptions
     /// <summary>Longest wait for an answer to anything else: a commit, a read, a declaration. Default 10 s.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// A broker that leaves a produce, a fetch or a commit without an answer for this long is hung up on and asked again, or its successor
+    /// is: so long a frozen broker holds up what it leads. Default 4 s.
+    /// </summary>
+    public TimeSpan BrokerAnswerMax { get; init; } = TimeSpan.FromSeconds(4);
+
     /// <summary>Longest wait for a consumer to leave its group, and for a producer to send what it holds. Default 10 s.</summary>
     public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -93,6 +99,7 @@ public sealed record KafkaLogOptions
         CheckLength(nameof(PollIntervalMax), PollIntervalMax, TimeSpan.FromSeconds(1));
         CheckLength(nameof(AppendTimeout), AppendTimeout, TimeSpan.FromMilliseconds(100));
         CheckLength(nameof(RequestTimeout), RequestTimeout, TimeSpan.FromMilliseconds(100));
+        CheckLength(nameof(BrokerAnswerMax), BrokerAnswerMax, TimeSpan.FromSeconds(1));
         CheckLength(nameof(CloseTimeout), CloseTimeout, TimeSpan.FromMilliseconds(100));
         Check(HeartbeatInterval * 3 <= SessionTimeout,
             Text($"HeartbeatInterval is {HeartbeatInterval}, at most a third of SessionTimeout ({SessionTimeout}) is needed"));

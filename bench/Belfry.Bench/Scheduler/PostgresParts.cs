@@ -63,7 +63,7 @@ internal sealed class PostgresParts : IAsyncDisposable
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(
             """
-            select coalesce(sum(calls), 0)::bigint, coalesce(sum(calls) filter (where query ilike 'commit%'), 0)::bigint
+            select coalesce(sum(calls), 0)::bigint, coalesce(sum(calls) filter (where wal_bytes > 0 and query ilike 'update task_owner%'), 0)::bigint
             from pg_stat_statements
             """,
             connection);

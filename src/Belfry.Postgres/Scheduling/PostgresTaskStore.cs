@@ -25,6 +25,17 @@ public sealed class PostgresTaskStore(PostgresDatabase database) : ITaskStore
             cancel);
     }
 
+    /// <summary>Takes the epoch that another database has counted: from now on older ones are refused here as well.</summary>
+    /// <exception cref="OwnershipLostException">A newer one is here already.</exception>
+    internal async ValueTask FenceAsync(TaskPartition partition, long epoch, CancellationToken cancel)
+    {
+        await EnsureWindowIndexAsync(partition.Partitions, cancel);
+        var source = partition.Source;
+        var raised = await database.WriteAsync(
+            connection => connection.Statement(TaskTables.Fence, Of(source.Topic), Of(source.Partition), Of(epoch)).RunAsync(cancel), cancel);
+        if (raised == 0) throw new OwnershipLostException($"{source} has a newer epoch than {epoch} in '{database.Name}'.");
+    }
+
     public async ValueTask ApplyAsync(TaskBatch batch, CancellationToken cancel) => await database.WriteAsync(
         async connection =>
         {

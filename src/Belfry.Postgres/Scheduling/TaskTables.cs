@@ -38,6 +38,11 @@ internal static class TaskTables
         returning epoch, position
         """;
 
+    public const string Fence = """
+        insert into task_owner (topic, partition_no, epoch, position) values ($1, $2, $3, 0)
+        on conflict (topic, partition_no) do update set epoch = excluded.epoch where task_owner.epoch <= excluded.epoch
+        """;
+
     public const string Advance = "update task_owner set position = $4 where topic = $1 and partition_no = $2 and epoch = $3";
 
     public const string Epoch = "select epoch from task_owner where topic = $1 and partition_no = $2";

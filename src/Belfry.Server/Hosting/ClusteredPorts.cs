@@ -28,9 +28,9 @@ internal sealed class ClusteredPorts : ShapePorts
         try
         {
             var settings = options.Postgres with { Time = time, Logger = loggers.CreateLogger<PostgresDatabase>() };
-            await PostgresSchema.MigrateAsync(settings, cancel);
-            var database = PostgresDatabase.Open(settings);
-            opened.Push(database);
+            var shards = await PostgresShards.OpenAsync(settings, cancel);
+            opened.Push(shards);
+            var database = shards.Home;
             var log = KafkaLog.Open(options.Kafka, time, loggers.CreateLogger<KafkaLog>());
             opened.Push(log);
             IFastClaims claims;
@@ -54,8 +54,8 @@ internal sealed class ClusteredPorts : ShapePorts
                 Log = log,
                 Store = store,
                 Dialect = SqlDialect.Postgres,
-                Tasks = new PostgresTaskStore(database),
-                Deliveries = new PostgresDeliveryStore(database),
+                Tasks = shards.Tasks,
+                Deliveries = shards.Deliveries,
                 Parked = new PostgresParkedRecordStore(database),
                 Claims = claims,
                 Detour = detour,
