@@ -39,7 +39,8 @@ internal sealed class CountingTaskStore(ITaskStore store) : ITaskStore
         }
     }
 
-    public ValueTask<TaskOwnership> TakeOverAsync(TaskPartition partition, CancellationToken cancel) => store.TakeOverAsync(partition, cancel);
+    public ValueTask<TaskOwnership> TakeOverAsync(TaskPartition partition, CancellationToken cancel) =>
+        store.TakeOverAsync(partition, cancel);
 
     public ValueTask<TaskWindow> LoadWindowAsync(
         TaskPartition partition, TaskKey after, long untilMs, int max, long bytesMax, CancellationToken cancel) =>

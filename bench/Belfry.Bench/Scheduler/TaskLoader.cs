@@ -19,7 +19,8 @@ internal sealed class TaskLoader(DurableScheduler scheduler)
         {
             if (underWay.Count == LotsUnderWay) await underWay.Dequeue();
             var now = DateTimeOffset.UtcNow;
-            underWay.Enqueue(scheduler.ScheduleManyAsync([.. Enumerable.Range(0, Math.Min(Lot, left)).Select(_ => Next(now))], cancel).AsTask());
+            var lot = Enumerable.Range(0, Math.Min(Lot, left)).Select(_ => Next(now)).ToList();
+            underWay.Enqueue(scheduler.ScheduleManyAsync(lot, cancel).AsTask());
         }
 
         await Task.WhenAll(underWay);

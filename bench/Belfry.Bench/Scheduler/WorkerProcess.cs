@@ -65,7 +65,8 @@ internal sealed class WorkerProcess : IAsyncDisposable
         await using var log = KafkaLog.Open(
             new KafkaLogOptions
             {
-                BootstrapServers = bootstrap, ReplicationFactor = 1, MinInSyncReplicas = 1, SessionTimeout = session, HeartbeatInterval = session / 4,
+                BootstrapServers = bootstrap, ReplicationFactor = 1, MinInSyncReplicas = 1, SessionTimeout = session,
+                HeartbeatInterval = session / 4,
             },
             TimeProvider.System, NullLogger.Instance);
         await log.DeclareAsync([Declaration], CancellationToken.None);
