@@ -44,8 +44,11 @@ public sealed record KafkaLogOptions
     /// </summary>
     public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(6);
 
-    /// <summary>How often a member shows life and hears of rebalances; at most a third of the session. Classic only. Default 2 s.</summary>
-    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(2);
+    /// <summary>
+    /// How often a member shows life and hears of rebalances, and so of the death of others; at most a third of the session. Classic only.
+    /// Default 1.5 s.
+    /// </summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(1.5);
 
     /// <summary>A member that does not poll for this long is put out of its group and built anew. Default 5 min.</summary>
     public TimeSpan PollIntervalMax { get; init; } = TimeSpan.FromMinutes(5);

@@ -68,8 +68,8 @@ public sealed record StoredTask
     public long? EndedMs { get; init; }
 
     /// <summary>
-    /// Of a write: no write of this row has succeeded so far, so that a store may insert without looking for it first. A hint, for the first
-    /// write may have succeeded unseen. Never set on a row that was read.
+    /// Of a write: no write of this row has succeeded so far, so that a store may insert without looking for it first. A hint, for the
+    /// first write may have succeeded unseen. Never set on a row that was read.
     /// </summary>
     public bool IsNew { get; init; }
 

@@ -7,7 +7,7 @@ using NpgsqlTypes;
 
 namespace Belfry.Bench.Scheduler;
 
-/// <summary>What PostgreSQL alone takes: rows of ended tasks into the table of the store, each lot a transaction, from one session.</summary>
+/// <summary>What PostgreSQL alone takes: rows of ended tasks into the store's table, each lot a transaction, from one session.</summary>
 internal static class BareInserts
 {
     private const int Lot = 2_000;

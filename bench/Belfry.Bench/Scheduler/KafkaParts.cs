@@ -34,7 +34,10 @@ internal sealed class KafkaParts : IAsyncDisposable
         })!;
         var bootstrap = await RunAsync(
             script,
-            ["start", folder, "--brokers", $"{brokers}", "--port", $"{FreePort()}", .. settings.SelectMany(set => (string[])["--set", set])]);
+            [
+                "start", folder, "--brokers", $"{brokers}", "--port", $"{FreePort()}",
+                .. settings.SelectMany(set => (string[])["--set", set]),
+            ]);
         return new KafkaParts(guard, script, folder, bootstrap);
     }
 

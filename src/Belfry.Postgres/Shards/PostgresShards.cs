@@ -49,8 +49,8 @@ public sealed class PostgresShards : IAsyncDisposable
     public static ValueTask<PostgresShards> OpenAsync(PostgresOptions options, CancellationToken cancel)
     {
         options.Validate();
-        return OpenAsync(
-            [options with { Shards = [] }, .. options.Shards.Select(shard => options with { ConnectionString = shard, Shards = [] })], cancel);
+        var further = options.Shards.Select(shard => options with { ConnectionString = shard, Shards = [] });
+        return OpenAsync([options with { Shards = [] }, .. further], cancel);
     }
 
     internal static async ValueTask<PostgresShards> OpenAsync(IReadOnlyList<PostgresOptions> shards, CancellationToken cancel)
@@ -92,7 +92,7 @@ public sealed class PostgresShards : IAsyncDisposable
                 if (found[n].IsEmpty) continue;
                 throw new ShardLayoutException(
                     $"'{databases[n].Name}' is to be shard {n} of {databases.Count}, but holds rows of shard {found[n].Shard} of " +
-                    $"{found[n].Shards}, or another of the shards is empty or elsewhere: its rows would be looked for in the wrong place. " +
+                    $"{found[n].Shards}, or another of the shards is empty or elsewhere: rows would be looked for in the wrong place. " +
                     "Restore Postgres:ConnectionString and Postgres:Shards in their order, or start with empty databases.");
             }
         }
