@@ -6,10 +6,16 @@ namespace Belfry.Bench;
 /// <summary>One measured figure; one JSON line on the console. The ratio says how many times the rival's value ours is.</summary>
 internal sealed record Figure(string Name, double Value, string Unit, string? Rival = null, double? RivalValue = null, double? Ratio = null)
 {
-    public static void Print(string name, double value, string unit, (string Name, double Value)? rival = null)
+    public static void Print(string name, double value, string unit, (string Name, double Value)? rival = null) =>
+        Print(name, value, unit, rival, 1);
+
+    /// <summary>For what lies below one, such as a cost for each of many.</summary>
+    public static void PrintSmall(string name, double value, string unit) => Print(name, value, unit, null, 5);
+
+    private static void Print(string name, double value, string unit, (string Name, double Value)? rival, int digits)
     {
         var figure = new Figure(
-            name, Math.Round(value, 1), unit, rival?.Name, rival is { } other ? Math.Round(other.Value, 1) : null,
+            name, Math.Round(value, digits), unit, rival?.Name, rival is { } other ? Math.Round(other.Value, 1) : null,
             rival is { } of ? Math.Round(value / of.Value, 3) : null);
         Console.WriteLine(JsonSerializer.Serialize(figure, FigureJson.Default.Figure));
     }

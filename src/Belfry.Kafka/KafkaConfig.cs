@@ -16,7 +16,7 @@ internal static class KafkaConfig
             CompressionType = CompressionType.Lz4,
             BatchNumMessages = 10_000,
             MessageTimeoutMs = Ms(options.AppendTimeout),
-            RequestTimeoutMs = Math.Min(Ms(options.RequestTimeout), Ms(options.AppendTimeout)),
+            RequestTimeoutMs = Math.Min(Ms(options.BrokerAnswerMax), Ms(options.AppendTimeout)),
             QueueBufferingMaxKbytes = 256 << 10,
             DeliveryReportFields = "status",
             MessageMaxBytes = options.RecordBytesMax,
@@ -74,7 +74,8 @@ internal static class KafkaConfig
         config.BootstrapServers = options.BootstrapServers;
         config.ClientId = options.ClientId;
         config.SocketNagleDisable = true;
-        config.SocketTimeoutMs = Ms(options.RequestTimeout);
+        // What is asked of a broker's administration names its own, longer patience.
+        config.SocketTimeoutMs = Ms(options.BrokerAnswerMax);
         config.ReconnectBackoffMaxMs = 2_000;
         var security = options.Security;
         config.SecurityProtocol = (security.Tls, security.Login) switch

@@ -44,8 +44,11 @@ public sealed record KafkaLogOptions
     /// </summary>
     public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(6);
 
-    /// <summary>How often a member shows life and hears of rebalances; at most a third of the session. Classic only. Default 2 s.</summary>
-    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(2);
+    /// <summary>
+    /// How often a member shows life and hears of rebalances, and so of the death of others; at most a third of the session. Classic only.
+    /// Default 1.5 s.
+    /// </summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(1.5);
 
     /// <summary>A member that does not poll for this long is put out of its group and built anew. Default 5 min.</summary>
     public TimeSpan PollIntervalMax { get; init; } = TimeSpan.FromMinutes(5);
@@ -66,6 +69,12 @@ public sealed record KafkaLogOptions
 
     /// <summary>Longest wait for an answer to anything else: a commit, a read, a declaration. Default 10 s.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// A broker that leaves a produce, a fetch or a commit without an answer for this long is hung up on and asked again, or its successor
+    /// is: so long a frozen broker holds up what it leads. Default 4 s.
+    /// </summary>
+    public TimeSpan BrokerAnswerMax { get; init; } = TimeSpan.FromSeconds(4);
 
     /// <summary>Longest wait for a consumer to leave its group, and for a producer to send what it holds. Default 10 s.</summary>
     public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(10);
@@ -93,6 +102,7 @@ public sealed record KafkaLogOptions
         CheckLength(nameof(PollIntervalMax), PollIntervalMax, TimeSpan.FromSeconds(1));
         CheckLength(nameof(AppendTimeout), AppendTimeout, TimeSpan.FromMilliseconds(100));
         CheckLength(nameof(RequestTimeout), RequestTimeout, TimeSpan.FromMilliseconds(100));
+        CheckLength(nameof(BrokerAnswerMax), BrokerAnswerMax, TimeSpan.FromSeconds(1));
         CheckLength(nameof(CloseTimeout), CloseTimeout, TimeSpan.FromMilliseconds(100));
         Check(HeartbeatInterval * 3 <= SessionTimeout,
             Text($"HeartbeatInterval is {HeartbeatInterval}, at most a third of SessionTimeout ({SessionTimeout}) is needed"));

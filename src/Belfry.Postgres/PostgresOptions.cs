@@ -14,6 +14,12 @@ public sealed record PostgresOptions
     public required string ConnectionString { get; init; }
 
     /// <summary>
+    /// Further databases, as connection strings, over which tasks and deliveries are spread by 4,096 buckets; <see cref="PostgresShards"/>
+    /// opens them. Their number and order are for life: a start with others is refused unless all are empty. At most 63. Default none.
+    /// </summary>
+    public IReadOnlyList<string> Shards { get; init; } = [];
+
+    /// <summary>
     /// The schema that holds all tables: lower-case letters, digits and underscores, at most 63. Nothing is made outside it. Default
     /// <c>belfry</c>.
     /// </summary>
@@ -50,6 +56,8 @@ public sealed record PostgresOptions
     /// </summary>
     public int PreparedMax { get; init; } = 200;
 
+    private const int ShardsMax = 63;
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     public ILogger Logger { get; init; } = NullLogger.Instance;
@@ -59,6 +67,10 @@ public sealed record PostgresOptions
     {
         var faults = new List<string>();
         if (string.IsNullOrWhiteSpace(ConnectionString)) faults.Add($"{nameof(ConnectionString)} is empty");
+        if (Shards.Count > ShardsMax) faults.Add($"{nameof(Shards)} has {Shards.Count} databases, at most {ShardsMax} are allowed");
+        if (Shards.Any(string.IsNullOrWhiteSpace)) faults.Add($"{nameof(Shards)} has an empty connection string");
+        else if (Shards.Append(ConnectionString).Distinct(StringComparer.Ordinal).Count() <= Shards.Count)
+            faults.Add($"{nameof(Shards)} names a database twice");
         if (!IsName(Schema))
             faults.Add($"{nameof(Schema)} is '{Schema}', 1 to 63 lower-case letters, digits or underscores are needed, no digit first");
         if (ConnectionsMax < 1) faults.Add($"{nameof(ConnectionsMax)} is {ConnectionsMax}, at least 1 is needed");

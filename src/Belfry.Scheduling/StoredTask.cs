@@ -67,6 +67,12 @@ public sealed record StoredTask
     /// <summary>When it ended; null while open.</summary>
     public long? EndedMs { get; init; }
 
+    /// <summary>
+    /// Of a write: no write of this row has succeeded so far, so that a store may insert without looking for it first. A hint, for the
+    /// first write may have succeeded unseen. Never set on a row that was read.
+    /// </summary>
+    public bool IsNew { get; init; }
+
     /// <summary>Neither due nor ended after this: the row may be forgotten the history retention later. Null while open.</summary>
     public long? KeepFromMs => EndedMs is { } ended ? Math.Max(ended, DueMs) : null;
 

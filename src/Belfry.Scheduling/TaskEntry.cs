@@ -78,7 +78,7 @@ internal sealed class TaskEntry : Undurable
     public StoredTask ToRow() => new()
     {
         Sequence = Sequence, Id = Id, DueMs = DueMs, Generation = Generation, State = State, Attempts = Attempts,
-        NextAttemptMs = NextAttemptMs, Offset = Offset, Payload = Payload, Reason = Reason, EndedMs = EndedMs,
+        NextAttemptMs = NextAttemptMs, Offset = Offset, Payload = Payload, Reason = Reason, EndedMs = EndedMs, IsNew = DurableVersion == 0,
     };
 
     public ScheduledTask ToTask() => new()

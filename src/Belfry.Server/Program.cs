@@ -30,8 +30,8 @@ try
     server = await BelfryServer.OpenAsync(options, TimeProvider.System, CancellationToken.None);
 }
 catch (Exception fault) when (fault is InvalidOperationException or TopicMismatchException or SqliteFileInUseException
-    or PostgresSchemaException or LogUnavailableException or StoreUnavailableException or DbException or ArgumentException
-    or IOException or UnauthorizedAccessException)
+    or PostgresSchemaException or ShardLayoutException or LogUnavailableException or StoreUnavailableException or DbException
+    or ArgumentException or IOException or UnauthorizedAccessException)
 {
     // What its own text is enough to mend.
     await Console.Error.WriteLineAsync(fault.Message);

@@ -108,7 +108,7 @@ public sealed class SimulatedTaskStore : ITaskStore
     private void Put(StoredTask row)
     {
         if (_rows.TryGetValue(row.Sequence, out var before)) _open.Remove((before.Key, before.Sequence));
-        _rows[row.Sequence] = row;
+        _rows[row.Sequence] = row with { IsNew = false };
         _byId[row.Id] = row.Sequence;
         if (row.IsOpen) _open.Add((row.Key, row.Sequence));
     }

@@ -32,6 +32,11 @@ internal static class DeliveryTables
         returning epoch
         """, Of(group), Of(source.Topic), Of(source.Partition));
 
+    public static NpgsqlCommand Fence(NpgsqlConnection connection, DeliveryFence fence) => connection.Statement("""
+        insert into delivery_owner (group_name, topic, partition_no, epoch) values ($1, $2, $3, $4)
+        on conflict (group_name, topic, partition_no) do update set epoch = excluded.epoch where delivery_owner.epoch <= excluded.epoch
+        """, Of(fence.Group), Of(fence.Source.Topic), Of(fence.Source.Partition), Of(fence.Epoch));
+
     /// <summary>
     /// Two results: the newest epoch, its row locked until the commit (not shared: those who share would keep a take-over waiting for
     /// ever), and the rows of the keys, locked as well. The second sees what the first had to wait for.

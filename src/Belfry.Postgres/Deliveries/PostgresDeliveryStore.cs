@@ -14,6 +14,16 @@ public sealed class PostgresDeliveryStore(PostgresDatabase database) : IDelivery
     public ValueTask<long> TakeOverAsync(string group, TopicPartition source, CancellationToken cancel) => database.WriteAsync(
         async connection => (await DeliveryTables.TakeOver(connection, group, source).OneAsync(cancel))!.Value, cancel);
 
+    /// <summary>Takes the epoch that another database has counted: from now on older ones are refused here as well.</summary>
+    /// <exception cref="OwnershipLostException">A newer one is here already.</exception>
+    internal async ValueTask FenceAsync(DeliveryFence fence, CancellationToken cancel)
+    {
+        var raised = await database.WriteAsync(connection => DeliveryTables.Fence(connection, fence).RunAsync(cancel), cancel);
+        if (raised == 0)
+            throw new OwnershipLostException(
+                $"Deliveries of {fence.Source} for group '{fence.Group}' have a newer epoch than {fence.Epoch} in '{database.Name}'.");
+    }
+
     public ValueTask<IReadOnlyList<ClaimResult>> ClaimAsync(
         DeliveryFence fence, IReadOnlyList<DeliveryClaim> claims, DateTimeOffset now, CancellationToken cancel) =>
         ChangeAsync<DeliveryClaim, ClaimResult>(fence, claims, claim => claim.Delivery, (claim, row) =>

@@ -2,6 +2,7 @@ using System.Globalization;
 using Belfry.Log;
 using Belfry.Scheduling;
 using Npgsql;
+using NpgsqlTypes;
 using static Belfry.Postgres.PostgresCommands;
 
 namespace Belfry.Postgres;
@@ -15,9 +16,12 @@ internal static class TaskTables
         "sequence, ordering_id, kind, unique_key, due_ms, generation, state, attempts, next_attempt_ms, log_offset, " +
         "payload, reason, ended_ms";
 
-    private const string Upsert = """
-        insert into task (sequence, id_hash, hash, bucket, state, due_ms, generation, attempts, next_attempt_ms, log_offset, ended_ms,
-            keep_from_ms, ordering_id, kind, unique_key, reason, payload)
+    private const string Written =
+        "sequence, id_hash, hash, bucket, state, due_ms, generation, attempts, next_attempt_ms, log_offset, ended_ms, keep_from_ms, " +
+        "ordering_id, kind, unique_key, reason, payload";
+
+    private const string Upsert = $"""
+        insert into task ({Written})
         select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
         on conflict (sequence) do update set state = excluded.state, due_ms = excluded.due_ms, generation = excluded.generation,
             attempts = excluded.attempts, next_attempt_ms = excluded.next_attempt_ms, log_offset = excluded.log_offset,
@@ -36,6 +40,11 @@ internal static class TaskTables
         insert into task_owner (topic, partition_no, epoch, position) select $1, $2, epoch, 0 from next
         on conflict (topic, partition_no) do update set epoch = excluded.epoch
         returning epoch, position
+        """;
+
+    public const string Fence = """
+        insert into task_owner (topic, partition_no, epoch, position) values ($1, $2, $3, 0)
+        on conflict (topic, partition_no) do update set epoch = excluded.epoch where task_owner.epoch <= excluded.epoch
         """;
 
     public const string Advance = "update task_owner set position = $4 where topic = $1 and partition_no = $2 and epoch = $3";
@@ -105,6 +114,40 @@ internal static class TaskTables
                 Of(rows.Select(r => r.Reason)), Of(rows.Select(r => r.Payload.ToArray())));
         }
     }
+
+    /// <summary>Rows of which none is there; any that is ends the whole with a unique violation.</summary>
+    public static async ValueTask CopyAsync(NpgsqlConnection connection, List<StoredTask> rows, CancellationToken cancel)
+    {
+        await using var copy = await connection.BeginBinaryImportAsync($"copy task ({Written}) from stdin (format binary)", cancel);
+        foreach (var row in rows)
+        {
+            var hash = Partitioner.Hash(row.Id.OrderingId);
+            await copy.StartRowAsync(cancel);
+            await copy.WriteAsync(row.Sequence, NpgsqlDbType.Bigint, cancel);
+            await copy.WriteAsync(row.Id.Hash64(), NpgsqlDbType.Bigint, cancel);
+            await copy.WriteAsync(hash, NpgsqlDbType.Integer, cancel);
+            await copy.WriteAsync((short)(hash % 4_096), NpgsqlDbType.Smallint, cancel);
+            await copy.WriteAsync((short)row.State, NpgsqlDbType.Smallint, cancel);
+            await copy.WriteAsync(row.DueMs, NpgsqlDbType.Bigint, cancel);
+            await copy.WriteAsync(row.Generation, NpgsqlDbType.Bigint, cancel);
+            await copy.WriteAsync(row.Attempts, NpgsqlDbType.Integer, cancel);
+            await WriteAsync(copy, row.NextAttemptMs, cancel);
+            await copy.WriteAsync(row.Offset, NpgsqlDbType.Bigint, cancel);
+            await WriteAsync(copy, row.EndedMs, cancel);
+            await WriteAsync(copy, row.KeepFromMs, cancel);
+            await copy.WriteAsync(PostgresText.Encode(row.Id.OrderingId), NpgsqlDbType.Text, cancel);
+            await copy.WriteAsync(PostgresText.Encode(row.Id.Kind), NpgsqlDbType.Text, cancel);
+            await copy.WriteAsync(PostgresText.Encode(row.Id.UniqueKey), NpgsqlDbType.Text, cancel);
+            if (row.Reason is null) await copy.WriteNullAsync(cancel);
+            else await copy.WriteAsync(PostgresText.Encode(row.Reason), NpgsqlDbType.Text, cancel);
+            await copy.WriteAsync(row.Payload, NpgsqlDbType.Bytea, cancel);
+        }
+
+        await copy.CompleteAsync(cancel);
+    }
+
+    private static Task WriteAsync(NpgsqlBinaryImporter copy, long? value, CancellationToken cancel) =>
+        value is { } number ? copy.WriteAsync(number, NpgsqlDbType.Bigint, cancel) : copy.WriteNullAsync(cancel);
 
     public static void Put(NpgsqlBatch batch, TopicPartition source, IReadOnlyList<UndecodableTask> records)
     {

@@ -29,10 +29,12 @@ internal sealed class ClusteredPorts : ShapePorts
         try
         {
             var settings = options.Postgres with { Time = time, Logger = loggers.CreateLogger<PostgresDatabase>() };
+            PostgresShards? waited = null;
             await patience.UntilAnsweredAsync(
-                "PostgreSQL", async () => await PostgresSchema.MigrateAsync(settings, cancel), cancel);
-            var database = PostgresDatabase.Open(settings);
-            opened.Push(database);
+                "PostgreSQL", async () => waited = await PostgresShards.OpenAsync(settings, cancel), cancel);
+            var shards = waited!;
+            opened.Push(shards);
+            var database = shards.Home;
             var log = KafkaLog.Open(options.Kafka, time, loggers.CreateLogger<KafkaLog>());
             opened.Push(log);
             IFastClaims claims;
@@ -62,8 +64,8 @@ internal sealed class ClusteredPorts : ShapePorts
                 Log = log,
                 Store = store,
                 Dialect = SqlDialect.Postgres,
-                Tasks = new PostgresTaskStore(database),
-                Deliveries = new PostgresDeliveryStore(database),
+                Tasks = shards.Tasks,
+                Deliveries = shards.Deliveries,
                 Parked = new PostgresParkedRecordStore(database),
                 Claims = claims,
                 Hints = hints,

@@ -7,7 +7,7 @@ using Xunit;
 namespace Belfry.Testing;
 
 /// <summary>What every <see cref="ITaskStore"/> must do. Derive, and open an empty store for each test.</summary>
-public abstract class TaskStoreSpec : IAsyncLifetime
+public abstract partial class TaskStoreSpec : IAsyncLifetime
 {
     private const int Partitions = 12;
     private const string Topic = "scheduled-tasks";
