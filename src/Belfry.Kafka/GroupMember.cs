@@ -5,12 +5,15 @@ using TopicPartition = Belfry.Log.TopicPartition;
 
 namespace Belfry.Kafka;
 
-/// <summary>The native consumer of one group member and what is known of its partitions. Poll thread only, all of it.</summary>
+/// <summary>The native consumer of one group member and what is known of its partitions. Poll thread only, but for commits.</summary>
 internal sealed partial class GroupMember(
     ConsumerConfig config, ConsumerGroup group, PollThread thread, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(100);
     private readonly SortedSet<TopicPartition> _owned = [];
+
+    // The same for the thread that commits; its consumer was made before.
+    private volatile IReadOnlyList<TopicPartition> _ownedNow = [];
 
     // Paused by the user of the seam, of what is owned; and in the native client, where a pause outlives the ownership.
     private readonly HashSet<TopicPartition> _pausesWanted = [];
@@ -54,12 +57,14 @@ internal sealed partial class GroupMember(
         else if (_owned.Contains(source)) _pausesWanted.Add(source);
     }
 
+    /// <summary>Blocks until the broker has answered. Any one thread, until <see cref="Close"/>.</summary>
     /// <exception cref="OwnershipLostException">A partition is not owned; nothing was committed.</exception>
     /// <exception cref="LogUnavailableException">Not answered, or refused for now.</exception>
     public void Commit(IReadOnlyList<KeyValuePair<TopicPartition, long>> nextOffsets)
     {
+        var owned = _ownedNow;
         foreach (var (source, _) in nextOffsets)
-            if (!_owned.Contains(source)) throw NotOwned(source.ToString());
+            if (!owned.Contains(source)) throw NotOwned(source.ToString());
         try
         {
             _consumer!.Commit(nextOffsets.Select(next => new TopicPartitionOffset(KafkaRecords.ToKafka(next.Key), next.Value)));
@@ -90,6 +95,7 @@ internal sealed partial class GroupMember(
         {
             _consumer.Dispose();
             _owned.Clear();
+            _ownedNow = [];
         }
     }
 
@@ -189,15 +195,15 @@ internal sealed partial class GroupMember(
     }
 
     /// <summary>
-    /// A rebalance handler. The thread stays inside the client until the listener has been told, and serves its commits; nothing may be
-    /// thrown out of here, or the client would let go of everything.
+    /// A rebalance handler. The thread stays inside the client until the listener has been told; nothing may be thrown out of here, or the
+    /// client would let go of everything.
     /// </summary>
     private void Tell(AssignmentChangeKind kind, IEnumerable<Confluent.Kafka.TopicPartition> partitions)
     {
         try
         {
             TopicPartition[] sources = [.. partitions.Select(KafkaRecords.FromKafka).Order()];
-            if (kind == AssignmentChangeKind.Assigned) _owned.UnionWith(sources);
+            if (kind == AssignmentChangeKind.Assigned) Take(sources);
             else sources = [.. sources.Where(_owned.Contains)];
             if (kind == AssignmentChangeKind.Lost) LetGo(sources);
             // A member that is leaving tells nobody, nor does one whose listener has failed.
@@ -217,9 +223,16 @@ internal sealed partial class GroupMember(
         }
     }
 
+    private void Take(TopicPartition[] sources)
+    {
+        _owned.UnionWith(sources);
+        _ownedNow = [.. _owned];
+    }
+
     private void LetGo(IReadOnlyCollection<TopicPartition> sources)
     {
         _owned.ExceptWith(sources);
+        _ownedNow = [.. _owned];
         _pausesWanted.ExceptWith(sources);
         // The next owner reads these again, for nothing of them was handed out.
         _held.RemoveAll(record => !_owned.Contains(record.Source));
