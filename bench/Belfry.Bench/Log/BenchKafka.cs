@@ -83,6 +83,14 @@ internal sealed class BenchKafka : IAsyncDisposable
         return counts;
     }
 
+    /// <summary>Appends one record through a plain producer, and returns once it is acknowledged.</summary>
+    public void Append(string key, byte[] value)
+    {
+        using var producer = new BareProducer(Bootstrap);
+        producer.Produce(Topic.Name, Partitioner.PartitionOf(key, Topic.Partitions), System.Text.Encoding.UTF8.GetBytes(key), value);
+        producer.AwaitAll();
+    }
+
     /// <summary>Records of the topic that the group has not committed.</summary>
     public async Task<long> LagAsync(string group, CancellationToken cancel)
     {

@@ -14,7 +14,7 @@ internal static class FailingRecordRow
     private const int Partitions = 4;
     private const int Keys = 1_000;
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Before = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Joining = TimeSpan.FromSeconds(8);
     private static readonly TimeSpan Fed = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly LaneOptions Waits = new();
@@ -33,7 +33,7 @@ internal static class FailingRecordRow
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var running = StartLanes(kafka, letters, lanesGroup, lanes).RunAsync(stop.Token);
         var members = Enumerable.Range(0, Partitions).Select(_ => StartPlain(kafka, plainGroup, plain)).ToList();
-        var sent = await FeedAsync(kafka, cancel);
+        var sent = await FeedAsync(kafka, [lanes, plain], cancel);
         await UntilAsync(() => lanes.Ended == sent && plain.Ended == sent, cancel);
         await stop.CancelAsync();
         await running;
@@ -46,20 +46,14 @@ internal static class FailingRecordRow
         Figure.Print("log.failing.lag", await kafka.LagAsync(lanesGroup, cancel), "records");
     }
 
-    private static async Task<int> FeedAsync(BenchKafka kafka, CancellationToken cancel)
+    private static async Task<int> FeedAsync(BenchKafka kafka, Outcome[] outcomes, CancellationToken cancel)
     {
         List<string> keys = [.. Enumerable.Range(0, Keys).Select(n => $"key-{n}")];
         await using var feed = new PacedFeed(kafka, keys, Every);
-        await Task.Delay(Before, cancel);
-        using (var producer = new BareProducer(kafka.Bootstrap))
-        {
-            foreach (var key in Failing.Keys)
-                producer.Produce(
-                    kafka.Topic.Name, Belfry.Log.Partitioner.PartitionOf(key, Partitions), System.Text.Encoding.UTF8.GetBytes(key),
-                    PacedFeed.ValueNow());
-            producer.AwaitAll();
-        }
-
+        await Task.Delay(Joining, cancel);
+        // What waited while the groups formed is not what failing records did.
+        foreach (var outcome in outcomes) outcome.ForgetWorst();
+        foreach (var key in Failing.Keys) kafka.Append(key, PacedFeed.ValueNow());
         await Task.Delay(Fed, cancel);
         await feed.DisposeAsync();
         return feed.Count + Failing.Count;
@@ -112,6 +106,8 @@ internal static class FailingRecordRow
 
         /// <summary>The longest a record of a key that does not fail took from its append to its end.</summary>
         public double WorstMs => TimeSpan.FromTicks(Interlocked.Read(ref _worst)).TotalMilliseconds;
+
+        public void ForgetWorst() => Interlocked.Exchange(ref _worst, 0);
 
         public void GivenUp() => Interlocked.Increment(ref _givenUp);
 

@@ -32,12 +32,7 @@ internal static class LongHandlerRow
         PlainMember[] members = [StartPlain(kafka, plainGroup, plain), StartPlain(kafka, plainGroup, plain)];
         await Task.Delay(Joining, cancel);
         var (lanesBefore, plainBefore) = (lanes.Assignments, members.Sum(member => member.Assignments));
-        using (var producer = new BareProducer(kafka.Bootstrap))
-        {
-            producer.Produce(kafka.Topic.Name, partition, Encoding.UTF8.GetBytes(LongKey), PacedFeed.ValueNow());
-            producer.AwaitAll();
-        }
-
+        kafka.Append(LongKey, PacedFeed.ValueNow());
         await using var feed = new PacedFeed(kafka, [neighbour], Every);
         await Task.Delay(Watched, cancel);
         const string rival = "plain consumers";

@@ -35,28 +35,35 @@ internal sealed class PartitionGaps(int partitions)
         }
     }
 
+    public void Begin()
+    {
+        lock (_lock)
+        {
+            Array.Clear(_moved);
+            Array.Clear(_worst);
+        }
+    }
+
     /// <summary>Ends the stretch and begins another.</summary>
-    /// <returns>The longest silence of a partition that one member had all the while, and how many such there were.</returns>
-    public (double WorstMs, int Stayed) Next()
+    /// <param name="except">A member whose partitions do not count.</param>
+    /// <returns>The longest silence of a partition that one member had all the while, in ms.</returns>
+    /// <exception cref="InvalidOperationException">There was no such partition.</exception>
+    public double NextMs(string? except = null)
     {
         lock (_lock)
         {
             var now = Stopwatch.GetTimestamp();
-            var (worst, stayed) = (TimeSpan.Zero, 0);
+            TimeSpan? worst = null;
             for (var partition = 0; partition < partitions; partition++)
             {
+                if (_moved[partition] || _owners[partition] == except) continue;
                 // One that is silent still counts as well.
-                if (!_moved[partition])
-                {
-                    stayed++;
-                    worst = new[] { worst, _worst[partition], Stopwatch.GetElapsedTime(_lastAt[partition], now) }.Max();
-                }
-
-                _moved[partition] = false;
-                _worst[partition] = TimeSpan.Zero;
+                var rest = Stopwatch.GetElapsedTime(_lastAt[partition], now);
+                worst = new[] { worst ?? TimeSpan.Zero, _worst[partition], rest }.Max();
             }
 
-            return (worst.TotalMilliseconds, stayed);
+            Begin();
+            return worst?.TotalMilliseconds ?? throw new InvalidOperationException("No partition stayed where it was.");
         }
     }
 }
