@@ -7,9 +7,10 @@ namespace Belfry.Kafka;
 
 /// <summary>The native consumer of one group member and what is known of its partitions. Poll thread only, but for commits.</summary>
 internal sealed partial class GroupMember(
-    ConsumerConfig config, ConsumerGroup group, PollThread thread, TimeProvider time, ILogger logger)
+    ConsumerConfig config, ConsumerGroup group, PollThread thread, PollThread commits, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan WakeBudget = TimeSpan.FromMilliseconds(500);
     private readonly SortedSet<TopicPartition> _owned = [];
 
     // The same for the thread that commits; its consumer was made before.
@@ -27,6 +28,7 @@ internal sealed partial class GroupMember(
     private Error? _ended;
     private Error? _allDown;
     private bool _closing;
+    private bool _rebalanced;
 
     /// <summary>Runs one poll and ends it, however it goes.</summary>
     public void Poll(PollCall call)
@@ -161,11 +163,37 @@ internal sealed partial class GroupMember(
         finally
         {
             _reading = before;
+            // Once more: the first may have come before the client had resumed what it paused.
+            if (_rebalanced) commits.TryPost(WakeFetchers);
+            _rebalanced = false;
         }
 
         if (result?.Message is null) return null;
         var record = KafkaRecords.FromResult(result);
         return _owned.Contains(record.Source) ? record : null;
+    }
+
+    /// <summary>
+    /// Around a cooperative rebalance the client pauses what stays, and its threads that fetch do not hear of the resumption before they
+    /// wake by themselves, which is once a second when there was nothing else to do. Any request to their broker wakes them; the answer is
+    /// of no interest. On the thread that commits, for it blocks. Source: librdkafka 2.15.1, rd_kafka_broker_consumer_serve.
+    /// </summary>
+    private void WakeFetchers()
+    {
+        var startedAt = time.GetTimestamp();
+        foreach (var source in _ownedNow)
+        {
+            var rest = WakeBudget - time.GetElapsedTime(startedAt);
+            if (rest <= TimeSpan.Zero) return;
+            try
+            {
+                _consumer!.QueryWatermarkOffsets(KafkaRecords.ToKafka(source), rest);
+            }
+            catch (KafkaException)
+            {
+                // A broker that does not answer has nothing to fetch from either.
+            }
+        }
     }
 
     // The records of the poll that runs, while it is inside the client.
@@ -202,6 +230,7 @@ internal sealed partial class GroupMember(
     {
         try
         {
+            _rebalanced = !_closing;
             TopicPartition[] sources = [.. partitions.Select(KafkaRecords.FromKafka).Order()];
             if (kind == AssignmentChangeKind.Assigned) Take(sources);
             else sources = [.. sources.Where(_owned.Contains)];
@@ -215,6 +244,7 @@ internal sealed partial class GroupMember(
             }
 
             if (kind == AssignmentChangeKind.Revoked) LetGo(sources);
+            if (_rebalanced) commits.TryPost(WakeFetchers);
         }
         catch (Exception fault)
         {

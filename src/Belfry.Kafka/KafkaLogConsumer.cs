@@ -28,7 +28,7 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
         (_number, var instanceId) = log.Instances.Take(group.Name);
         _thread = new PollThread($"Kafka {group.Name}");
         _commits = new PollThread($"Kafka commits {group.Name}");
-        _member = new GroupMember(KafkaConfig.Consumer(log.Options, group, instanceId), group, _thread, log.Time, log.Logger);
+        _member = new GroupMember(KafkaConfig.Consumer(log.Options, group, instanceId), group, _thread, _commits, log.Time, log.Logger);
     }
 
     public async ValueTask<IReadOnlyList<LogRecord>> PollAsync(IAssignmentListener listener, int max, TimeSpan wait,
