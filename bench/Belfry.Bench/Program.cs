@@ -1,5 +1,6 @@
 using Belfry.Bench.Accept;
 using Belfry.Bench.Scheduler;
+using Belfry.Bench.Log;
 
 (string Name, string What, Func<CancellationToken, Task> RunAsync)[] benches =
 [
@@ -10,6 +11,8 @@ using Belfry.Bench.Scheduler;
         TakeoverBench.RunAsync),
     ("frozen", "the real program on three brokers, each stopped where it is in turn: how long events wait for their 202",
         FrozenBrokerBench.RunAsync),
+    ("log", "all of log.*: the consumer runtime and the writer beside plain clients, on a real Kafka", LogBench.RunAsync),
+    .. LogBench.Rows,
 ];
 
 // What a bench starts as a process of its own.
@@ -21,5 +24,5 @@ if (args is [var wanted] && benches.FirstOrDefault(bench => bench.Name == wanted
     return 0;
 }
 
-foreach (var (name, what, _) in benches) Console.WriteLine($"{name,-10} {what}");
+foreach (var (name, what, _) in benches) Console.WriteLine($"{name,-14} {what}");
 return args.Length == 0 ? 0 : 2;

@@ -178,11 +178,19 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
     private (Confluent.Kafka.TopicPartition, Message<byte[], byte[]>)[] Route(IReadOnlyList<OutgoingRecord> records)
     {
         var routed = new (Confluent.Kafka.TopicPartition, Message<byte[], byte[]>)[records.Count];
+        TopicDeclaration? topic = null;
+        Confluent.Kafka.TopicPartition?[] targets = [];
         for (var at = 0; at < routed.Length; at++)
         {
             var record = records[at];
-            var topic = Topic(record.Topic);
-            routed[at] = (new Confluent.Kafka.TopicPartition(topic.Name, Partitioner.PartitionOf(record.OrderingKey, topic.Partitions)),
+            if (topic?.Name != record.Topic)
+            {
+                topic = Topic(record.Topic);
+                targets = new Confluent.Kafka.TopicPartition?[topic.Partitions];
+            }
+
+            var partition = Partitioner.PartitionOf(record.OrderingKey, topic.Partitions);
+            routed[at] = (targets[partition] ??= new Confluent.Kafka.TopicPartition(topic.Name, partition),
                 KafkaRecords.ToMessage(record, topic.CleanUp == CleanUp.Compact));
         }
 

@@ -138,6 +138,18 @@ public sealed class KafkaFaultTests : IAsyncLifetime
     }
 
     [SkippableFact]
+    public async Task Polls_go_on_while_a_commit_waits_for_its_answer()
+    {
+        var member = await MemberAsync(2);
+        _cluster.SetRoundTrip(TimeSpan.FromSeconds(2));
+        var commit = member.Consumer.CommitAsync([new(First, 1)], default).AsTask();
+        await member.PollAsync(TimeSpan.FromMilliseconds(20));
+        commit.IsCompleted.ShouldBeFalse();
+        await commit;
+        (await _log.CommittedAsync("g", First, default)).ShouldBe(1);
+    }
+
+    [SkippableFact]
     public async Task A_member_that_the_group_forgot_loses_all_commits_nothing_and_joins_again()
     {
         var member = await MemberAsync(2);

@@ -29,10 +29,8 @@ internal sealed class ClusteredPorts : ShapePorts
         try
         {
             var settings = options.Postgres with { Time = time, Logger = loggers.CreateLogger<PostgresDatabase>() };
-            PostgresShards? waited = null;
-            await patience.UntilAnsweredAsync(
-                "PostgreSQL", async () => waited = await PostgresShards.OpenAsync(settings, cancel), cancel);
-            var shards = waited!;
+            var shards = await patience.UntilAnsweredAsync(
+                "PostgreSQL", async () => await PostgresShards.OpenAsync(settings, cancel), cancel);
             opened.Push(shards);
             var database = shards.Home;
             var log = KafkaLog.Open(options.Kafka, time, loggers.CreateLogger<KafkaLog>());
