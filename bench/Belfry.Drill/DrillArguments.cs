@@ -21,9 +21,8 @@ internal sealed record DrillArguments(IReadOnlyList<DrillPlan> Plans, DrillForm 
             {
                 case "--short": isShort = true; break;
                 case "--long": isShort = false; break;
-                case "--seed" when Value() is { } text && int.TryParse(text, CultureInfo.InvariantCulture, out seed) && seed >= 0: break;
-                case "--rate" when Value() is { } text && int.TryParse(text, CultureInfo.InvariantCulture, out rate) && rate is > 0 and <= 5_000:
-                    break;
+                case "--seed" when Number(Value(), 1_000_000) is { } number: seed = number; break;
+                case "--rate" when Number(Value(), 5_000) is { } number: rate = number; break;
                 case "--out" when Value() is { } text: folder = Path.GetFullPath(text); break;
                 case "--check" when Value() is { } text: check = Path.GetFullPath(text); break;
                 case var name when !name.StartsWith('-'): names.Add(name); break;
@@ -37,4 +36,7 @@ internal sealed record DrillArguments(IReadOnlyList<DrillPlan> Plans, DrillForm 
             ? new DrillArguments(plans, new DrillForm(isShort, seed, rate), folder, check)
             : null;
     }
+
+    private static int? Number(string? text, int max) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= max ? number : null;
 }

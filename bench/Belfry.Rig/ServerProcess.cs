@@ -11,7 +11,8 @@ namespace Belfry.Rig;
 /// <param name="More">Further options.</param>
 /// <param name="Settings">In its environment, such as <c>Belfry__Kafka__ClientId</c>.</param>
 internal sealed record ServerStart(
-    string Data, int Port = 0, string? Output = null, IReadOnlyList<string>? More = null, IReadOnlyDictionary<string, string>? Settings = null);
+    string Data, int Port = 0, string? Output = null, IReadOnlyList<string>? More = null,
+    IReadOnlyDictionary<string, string>? Settings = null);
 
 /// <summary>The real program, from the build beside this one.</summary>
 internal sealed class ServerProcess : IAsyncDisposable

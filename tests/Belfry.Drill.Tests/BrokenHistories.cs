@@ -67,7 +67,8 @@ internal static class BrokenHistories
                 FindingKind.FoldMismatch, h => h.WithIncident(Escalating, incident => incident with { Level = 1 })),
             ["a timeline lacks a line of the log"] = (
                 FindingKind.FoldMismatch,
-                h => h.WithIncident(Repeating, incident => incident with { Entries = [.. incident.Entries.Where(e => e.State != "sending")] })),
+                h => h.WithIncident(
+                    Repeating, incident => incident with { Entries = [.. incident.Entries.Where(e => e.State != "sending")] })),
             ["a timeline has the log's lines in another order"] = (
                 FindingKind.FoldMismatch,
                 h => h with
@@ -85,7 +86,8 @@ internal static class BrokenHistories
                 FindingKind.DeadLetterImbalance,
                 h => h.WithLine(Undeliverable, line => line.State == "dead", line => line with { State = "skipped" })),
             ["a dead letter with other bytes"] = (
-                FindingKind.DeadLetterImbalance, h => h with { DeadLetters = [.. h.DeadLetters.Select(d => d with { BytesHash = "other" })] }),
+                FindingKind.DeadLetterImbalance,
+                h => h with { DeadLetters = [.. h.DeadLetters.Select(d => d with { BytesHash = "other" })] }),
             ["a dead letter without a reason"] = (
                 FindingKind.DeadLetterImbalance, h => h with { DeadLetters = [.. h.DeadLetters.Select(d => d with { Reason = "" })] }),
             ["a dead letter that was never taken in"] = (
@@ -101,7 +103,8 @@ internal static class BrokenHistories
                 FindingKind.Stuck, h => h.Without(Repeating, line => line.State is "sent" or "sending").WithoutReceipts(Repeating)),
             ["a snooze never ended"] = (
                 FindingKind.Stuck,
-                h => h.Without(Snoozed, line => line.Type == "unacknowledge").WithIncident(Snoozed, i => i with { Status = "acknowledged" })),
+                h => h.Without(Snoozed, line => line.Type == "unacknowledge")
+                    .WithIncident(Snoozed, i => i with { Status = "acknowledged" })),
             ["a level was never left"] = (
                 FindingKind.Stuck,
                 h => h.Without(Escalating, line => line.Type == "escalate").WithIncident(Escalating, i => i with { Level = 1 })),

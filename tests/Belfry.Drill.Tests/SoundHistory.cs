@@ -140,6 +140,7 @@ internal static class SoundHistory
         }
 
         private void Receive(string id, long epoch, long atMs, string? user, int status) => _receipts.Add(new Receipt(
-            atMs * 1_000_000, (atMs + 3) * 1_000_000, id, Last.Incident.Id, user ?? Last.Incident.UserId, epoch, Last.Incident.Title, status));
+            atMs * 1_000_000, (atMs + 3) * 1_000_000, id, Last.Incident.Id, user ?? Last.Incident.UserId, epoch, Last.Incident.Title,
+            status));
     }
 }

@@ -63,7 +63,8 @@ internal static class AcceptBench
     private static async Task LatencyAsync(string data, int share, CancellationToken cancel)
     {
         await using var sink = await WebhookSink.StartAsync();
-        await using var server = await ServerProcess.StartAsync(new ServerStart(data, More: ["--demo", "--webhook-allow", sink.Endpoint]), cancel);
+        await using var server = await ServerProcess.StartAsync(
+            new ServerStart(data, More: ["--demo", "--webhook-allow", sink.Endpoint]), cancel);
         var keys = await PagedServices.MakeAsync(server, sink.Url, cancel);
         var from = 0;
         await WaitsAsync(WarmUpPerSecond, WarmUpSeconds);

@@ -21,7 +21,8 @@ internal static class DeadLetterChecks
         {
             var ends = (accepted.Contains(id) ? 1 : 0) + (skipped.Contains(id) ? 1 : 0) + (dead.Contains(id) ? 1 : 0);
             if (ends == 0) verdict.Add(FindingKind.DeadLetterImbalance, $"Page {id} was taken in and is neither done, dead nor skipped.");
-            if (ends > 1 && dead.Contains(id)) verdict.Add(FindingKind.DeadLetterImbalance, $"Page {id} is a dead letter and yet ended otherwise.");
+            if (ends > 1 && dead.Contains(id))
+                verdict.Add(FindingKind.DeadLetterImbalance, $"Page {id} is a dead letter and yet ended otherwise.");
         }
 
         verdict.Figure("dead_letters", dead.Count);

@@ -2,7 +2,9 @@ namespace Belfry.Drill.Check;
 
 internal enum Operation { Trigger, Acknowledge, Resolve, Snooze }
 
-/// <summary>What a client knows of a request: <c>Unknown</c> is a timeout, a lost connection or a 5xx, and may take effect at any time.</summary>
+/// <summary>
+/// What a client knows of a request: <c>Unknown</c> is a timeout, a lost connection or a 5xx, and may take effect at any time.
+/// </summary>
 internal enum Outcome { Ok, Fail, Unknown }
 
 /// <summary>One request of a client. Times are nanoseconds on the drill's monotonic clock.</summary>

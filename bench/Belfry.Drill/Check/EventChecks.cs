@@ -20,7 +20,8 @@ internal static class EventChecks
         }
 
         verdict.Figure("events.accepted", history.Attempts.Count(a => a is { Outcome: Outcome.Ok, Operation: not Operation.Snooze }));
-        verdict.Figure("events.unanswered", history.Attempts.Count(a => a is { Outcome: Outcome.Unknown, Operation: not Operation.Snooze }));
+        verdict.Figure(
+            "events.unanswered", history.Attempts.Count(a => a is { Outcome: Outcome.Unknown, Operation: not Operation.Snooze }));
     }
 
     /// <summary>Every trigger line of a key's incidents by its text: its places, counted over all of them.</summary>
@@ -36,7 +37,8 @@ internal static class EventChecks
             var unknown = sent.Count(attempt => attempt.Outcome == Outcome.Unknown);
             var there = lines[sent.Key].Count();
             if (there < accepted)
-                verdict.Add(FindingKind.Lost, $"Event {sent.Key} was accepted {accepted} times ({Names(sent)}) and is there {there} times.");
+                verdict.Add(
+                    FindingKind.Lost, $"Event {sent.Key} was accepted {accepted} times ({Names(sent)}) and is there {there} times.");
             if (there > accepted + unknown)
                 verdict.Add(
                     accepted + unknown == 0 ? FindingKind.Phantom : FindingKind.Duplicate,
@@ -61,7 +63,9 @@ internal static class EventChecks
                         "which was accepted before it was sent.");
     }
 
-    /// <summary>No script triggers a key again once it is resolved: a second incident is the late effect of an unanswered request, or wrong.</summary>
+    /// <summary>
+    /// No script triggers a key again once it is resolved: a second incident is the late effect of an unanswered request, or wrong.
+    /// </summary>
     private static void OneIncident(HistoryIndex index, string key, Verdict verdict)
     {
         var more = index.IncidentsOf[key].Count() - 1;

@@ -13,7 +13,8 @@ internal static class FenceChecks
                 if (former is not null && sample.Value < former.Value)
                     verdict.Add(
                         FindingKind.StaleWrite,
-                        $"'{sample.Source}' of '{sample.Scope}' fell from {former.Value} to {sample.Value} at {sample.AtNs / 1_000_000} ms.");
+                        $"'{sample.Source}' of '{sample.Scope}' fell from {former.Value} to {sample.Value} " +
+                        $"at {sample.AtNs / 1_000_000} ms.");
                 former = sample;
             }
         }

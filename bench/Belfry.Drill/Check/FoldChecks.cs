@@ -56,12 +56,15 @@ internal static class FoldChecks
         }
 
         if (status != incident.Status)
-            verdict.Add(FindingKind.FoldMismatch, $"Incident {incident.Id} of {incident.Key} is {incident.Status}, by its timeline {status}.");
+            verdict.Add(
+                FindingKind.FoldMismatch, $"Incident {incident.Id} of {incident.Key} is {incident.Status}, by its timeline {status}.");
         if (level != incident.Level)
             verdict.Add(
-                FindingKind.FoldMismatch, $"Incident {incident.Id} of {incident.Key} is at level {incident.Level}, by its timeline {level}.");
+                FindingKind.FoldMismatch,
+                $"Incident {incident.Id} of {incident.Key} is at level {incident.Level}, by its timeline {level}.");
         if (incident.Entries.FirstOrDefault(entry => entry.Type == "trigger") is { } first && HistoryIndex.TextOf(first) != incident.Title)
             verdict.Add(
-                FindingKind.FoldMismatch, $"Incident {incident.Id} is called {incident.Title}, its first event {HistoryIndex.TextOf(first)}.");
+                FindingKind.FoldMismatch,
+                $"Incident {incident.Id} is called {incident.Title}, its first event {HistoryIndex.TextOf(first)}.");
     }
 }

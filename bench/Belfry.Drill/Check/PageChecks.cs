@@ -65,8 +65,9 @@ internal static class PageChecks
             if (accepted.Count > 2 || !cut)
                 verdict.Add(
                     FindingKind.Duplicate,
-                    $"Page {calls.Key} ({accepted[0].Title}) came {accepted.Count} times, {(accepted[1].BeginNs - accepted[0].EndNs) / 1_000_000} " +
-                    $"ms apart, {(cut ? "in a fault" : "with no fault at its sending")}.");
+                    $"Page {calls.Key} ({accepted[0].Title}) came {accepted.Count} times, " +
+                    $"{(accepted[1].BeginNs - accepted[0].EndNs) / 1_000_000} ms apart, " +
+                    $"{(cut ? "in a fault" : "with no fault at its sending")}.");
         }
 
         verdict.Figure("pages.in_flight_at_faults", inFlight);
@@ -97,7 +98,8 @@ internal static class PageChecks
                 if (history.WallMs(first.BeginNs) > ended.AtMs + ClaimMs && !FaultBetween(history, ended.AtMs, first.BeginNs))
                     verdict.Add(
                         FindingKind.PageAfterEnd,
-                        $"Page {first.NotificationId} ({first.Title}) came {history.WallMs(first.BeginNs) - ended.AtMs} ms after '{ended.Type}'.");
+                        $"Page {first.NotificationId} ({first.Title}) came {history.WallMs(first.BeginNs) - ended.AtMs} ms " +
+                        $"after '{ended.Type}'.");
         }
     }
 

@@ -1,6 +1,8 @@
 namespace Belfry.Drill.Check;
 
-/// <summary>A person's pages go out one at a time (B1), in the order in which their events were accepted (B2), none of a former epoch (B3).</summary>
+/// <summary>
+/// A person's pages go out one at a time (B1), in the order in which their events were accepted (B2), none of a former epoch (B3).
+/// </summary>
 internal static class PageOrderChecks
 {
     // A frozen owner may end the calls that it had begun; they show up once it goes on.
@@ -68,6 +70,7 @@ internal static class PageOrderChecks
                 if (first.Accepted < later.Invoked && first.Paged > later.Paged)
                     verdict.Add(
                         FindingKind.Misorder,
-                        $"The page of {later.Key} came {(first.Paged - later.Paged) / 1_000_000} ms before that of {first.Key}, accepted earlier.");
+                        $"The page of {later.Key} came {(first.Paged - later.Paged) / 1_000_000} ms before that of {first.Key}, " +
+                        "accepted earlier.");
     }
 }

@@ -38,7 +38,8 @@ internal static class TimerChecks
                 }
 
                 if (entry.AtMs < until)
-                    verdict.Add(FindingKind.Early, $"Incident {incident.Id} of {key} woke {until - entry.AtMs} ms before its snooze's end.");
+                    verdict.Add(
+                        FindingKind.Early, $"Incident {incident.Id} of {key} woke {until - entry.AtMs} ms before its snooze's end.");
                 late.Add(entry.AtMs - until);
                 snooze = null;
             }

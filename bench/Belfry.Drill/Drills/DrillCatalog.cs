@@ -61,7 +61,8 @@ internal static class DrillCatalog
             new("errors", seen.Errors, "", 0),
             new("accept p99", seen.AcceptP99Ms, "ms", 1 * Second),
         ]),
-        new(15, "workers-join-leave", "An instance leaves cleanly and joins again, by turns, every 3 s.", InstanceFaults.JoinAndLeaveAsync, seen =>
+        new(15, "workers-join-leave", "An instance leaves cleanly and joins again, by turns, every 3 s.",
+            InstanceFaults.JoinAndLeaveAsync, seen =>
         [
             new("fewest pages in 10 s", seen.FewestPagesIn10s, "", 1, IsLeast: true),
         ]),
@@ -71,13 +72,15 @@ internal static class DrillCatalog
 /// <summary>Faults of instances.</summary>
 internal static class InstanceFaults
 {
+    private static readonly TimeSpan StartMax = TimeSpan.FromMinutes(2);
+
     public static async Task KillByTurnsAsync(DrillScene scene)
     {
         var coming = new List<Task>();
         for (var kills = scene.ShortOr(3, 12); kills > 0; kills--)
         {
             var next = scene.WaitAsync(5);
-            coming.Add(KillAndStartAsync(scene, Running(scene)));
+            coming.Add(KillAndStartAsync(scene, await RunningAsync(scene)));
             await next;
         }
 
@@ -88,7 +91,7 @@ internal static class InstanceFaults
     {
         for (var kills = scene.ShortOr(3, 20); kills > 0; kills--)
         {
-            var node = Running(scene);
+            var node = await RunningAsync(scene);
             await scene.UntilAsync(() => Task.FromResult(scene.Load.InFlight(node.Number - 1) > 0), TimeSpan.FromSeconds(2));
             await KillAndStartAsync(scene, node);
             await scene.WaitAsync(0.5);
@@ -97,7 +100,7 @@ internal static class InstanceFaults
 
     public static async Task FreezeAsync(DrillScene scene)
     {
-        var node = Running(scene);
+        var node = await RunningAsync(scene);
         await scene.WhileAsync(FaultKind.Freeze, $"freeze {node.Name}", () => Call(node.Freeze), async () =>
         {
             await scene.WaitAsync(scene.ShortOr(7, 20));
@@ -129,8 +132,10 @@ internal static class InstanceFaults
         await node.UpAsync();
     }
 
-    private static Instance Running(DrillScene scene)
+    /// <summary>One of those that run. The last one stays: a start may take longer than the pause between kills.</summary>
+    private static async Task<Instance> RunningAsync(DrillScene scene)
     {
+        await scene.UntilAsync(() => Task.FromResult(scene.Cluster.Nodes.Count(node => node.IsUp) > 1), StartMax);
         var running = scene.Cluster.Nodes.Where(node => node.IsUp).ToList();
         return running[scene.Random.Next(running.Count)];
     }

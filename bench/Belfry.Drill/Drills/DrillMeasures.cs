@@ -33,7 +33,9 @@ internal sealed class DrillMeasures
     public long From { get; }
     public long To { get; }
 
-    /// <summary>Duration of requests that began in the faults or up to 2 s after them, answered or not, refused connections apart.</summary>
+    /// <summary>
+    /// Duration of requests that began in the faults or up to 2 s after them, answered or not, refused connections apart.
+    /// </summary>
     public double AcceptP99Ms => Percentile(InFaults().Select(MsOf), 99);
 
     public double AcceptMaxMs => InFaults().Select(MsOf).DefaultIfEmpty(double.NaN).Max();

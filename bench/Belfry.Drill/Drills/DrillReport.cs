@@ -57,8 +57,9 @@ internal static class DrillReport
         {
             var figures = result.Verdict.Figures;
             var found = string.Join(", ", result.Verdict.Counts.Select(count => $"{count.Key} {count.Value}"));
-            page.Append(CultureInfo.InvariantCulture, $"| {result.Plan.Number} {result.Plan.Name} | {(result.Passed ? "pass" : "**FAIL**")} ");
-            page.Append(CultureInfo.InvariantCulture, $"| {string.Join("; ", result.Bounds.Select(Text))} | {(found.Length > 0 ? found : "-")} ");
+            var (passed, bounds) = (result.Passed ? "pass" : "**FAIL**", string.Join("; ", result.Bounds.Select(Text)));
+            page.Append(CultureInfo.InvariantCulture, $"| {result.Plan.Number} {result.Plan.Name} | {passed} ");
+            page.Append(CultureInfo.InvariantCulture, $"| {bounds} | {(found.Length > 0 ? found : "-")} ");
             foreach (var name in (string[])["events.accepted", "pages.accepted", "pages.repeated", "events.unanswered"])
                 page.Append(CultureInfo.InvariantCulture, $"| {figures.GetValueOrDefault(name)} ");
             page.Append("|\n");

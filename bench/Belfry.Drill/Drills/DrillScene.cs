@@ -5,7 +5,8 @@ using Belfry.Drill.Topology;
 namespace Belfry.Drill.Drills;
 
 /// <summary>What a nemesis acts on: it breaks and heals through here, so that the history knows.</summary>
-internal sealed class DrillScene(Cluster cluster, HistoryWriter history, DrillLoad load, bool isShort, Random random, CancellationToken cancel)
+internal sealed class DrillScene(
+    Cluster cluster, HistoryWriter history, DrillLoad load, bool isShort, Random random, CancellationToken cancel)
 {
     private readonly Dictionary<string, double> _figures = [];
 
@@ -38,7 +39,9 @@ internal sealed class DrillScene(Cluster cluster, HistoryWriter history, DrillLo
         history.Heal(number);
     }
 
-    /// <summary>How long it took until the question was answered with yes, in milliseconds; as long as the patience when it never was.</summary>
+    /// <summary>
+    /// How long it took until the question was answered with yes, in milliseconds; as long as the patience when it never was.
+    /// </summary>
     public async Task<double> UntilAsync(Func<Task<bool>> askAsync, TimeSpan patience)
     {
         var began = cluster.Clock.NowNs;

@@ -80,6 +80,14 @@ internal sealed class HistoryWriter : IAsyncDisposable
 
     public void Heal(long number) => Write(new HistoryLine(_clock.NowNs, LineKind.Healed) { Number = number });
 
+    /// <summary>A fault of another history of the same time.</summary>
+    public void Add(Fault fault)
+    {
+        var number = Interlocked.Increment(ref _numbers);
+        Write(new HistoryLine(fault.FromNs, LineKind.Fault) { Number = number, FaultKind = fault.Kind, What = fault.What });
+        if (fault.Kind != FaultKind.Crash) Write(new HistoryLine(fault.ToNs, LineKind.Healed) { Number = number });
+    }
+
     public void Fence(string scope, string source, long value) =>
         Write(new HistoryLine(_clock.NowNs, LineKind.Fence) { Scope = scope, What = source, Value = value });
 

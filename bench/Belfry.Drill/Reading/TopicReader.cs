@@ -44,7 +44,8 @@ internal static class TopicReader
         var (notifications, dead) = (new List<Notice>(), new List<Notice>());
         for (var since = System.Diagnostics.Stopwatch.StartNew(); left.Count > 0;)
         {
-            if (since.Elapsed > Patience) throw new TimeoutException($"Not read to their ends within {Patience}: {string.Join(", ", left)}.");
+            if (since.Elapsed > Patience)
+                throw new TimeoutException($"Not read to their ends within {Patience}: {string.Join(", ", left)}.");
             if (consumer.Consume(TimeSpan.FromSeconds(1)) is not { } record) continue;
             if (record.Offset.Value + 1 >= ends[record.TopicPartition]) left.Remove(record.TopicPartition);
             using var value = JsonDocument.Parse(record.Message.Value);

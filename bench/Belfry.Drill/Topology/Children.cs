@@ -53,7 +53,8 @@ internal sealed class Children : IDisposable
     {
         // By files and not by pipes: what it leaves running would hold a pipe open.
         var said = Path.Combine(Path.GetTempPath(), $"belfry-drill-said-{Guid.NewGuid():N}");
-        var start = new ProcessStartInfo("sh", ["-c", "out=$1; shift; exec \"$@\" >\"$out\" 2>\"$out.err\" </dev/null", "run", said, .. command])
+        const string Quietly = "out=$1; shift; exec \"$@\" >\"$out\" 2>\"$out.err\" </dev/null";
+        var start = new ProcessStartInfo("sh", ["-c", Quietly, "run", said, .. command])
         {
             WorkingDirectory = folder,
         };

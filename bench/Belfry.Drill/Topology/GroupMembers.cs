@@ -6,7 +6,8 @@ namespace Belfry.Drill.Topology;
 /// <summary>Asks the brokers who is in the groups of the pipeline.</summary>
 internal static class GroupMembers
 {
-    private static readonly string[] Groups = [Cluster.Prefix + "incidents", Cluster.Prefix + "scheduler", Cluster.Prefix + "dispatch-webhook"];
+    private static readonly string[] Groups =
+        [Cluster.Prefix + "incidents", Cluster.Prefix + "scheduler", Cluster.Prefix + "dispatch-webhook"];
 
     /// <summary>The instance owns partitions in every one of them.</summary>
     /// <param name="cluster">Whose brokers.</param>

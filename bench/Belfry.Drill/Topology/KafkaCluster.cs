@@ -24,12 +24,23 @@ internal sealed class KafkaCluster
     public string Bootstrap { get; }
 
     /// <exception cref="DrillSetupException">There is no script, or no Java.</exception>
-    public static async Task<KafkaCluster> StartAsync(string folder, int port)
+    public static async Task<KafkaCluster> StartAsync(string home, int port)
     {
+        if ((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').All(folder => !File.Exists(Path.Combine(folder, "java"))))
+            throw new DrillSetupException("no Java: apt-get install openjdk-17-jre-headless");
+        try
+        {
+            _ = Library.VersionString;
+        }
+        catch (Exception fault) when (fault is DllNotFoundException or InvalidOperationException)
+        {
+            throw new DrillSetupException($"Kafka's native client is missing; './dev test Kafka' builds it ({fault.Message})");
+        }
+
         var script = Script() ?? throw new DrillSetupException("no Kafka: set BELFRY_SHARED to the folder that holds kafka/kafka");
-        var words = new List<string> { script, "start", folder, "--brokers", $"{Brokers}", "--port", $"{port}" };
+        var words = new List<string> { script, "start", home, "--brokers", $"{Brokers}", "--port", $"{port}" };
         foreach (var setting in Settings) words.AddRange(["--set", setting]);
-        return new KafkaCluster(script, folder, (await Children.RunAsync("/", Sizes, [.. words])).Trim());
+        return new KafkaCluster(script, home, (await Children.RunAsync("/", Sizes, [.. words])).Trim());
     }
 
     public Task KillAsync(int broker) => DoAsync("kill", broker);

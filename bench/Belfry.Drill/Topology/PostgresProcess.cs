@@ -25,9 +25,11 @@ internal sealed class PostgresProcess
     {
         var server = new PostgresProcess(Directory.CreateDirectory(folder).FullName, Binaries(), port);
         if (Environment.UserName == "root") await Children.RunAsync("/", Plain, "chown", "postgres", folder);
-        await server.RunAsync($"{server._binaries}/initdb", "-D", server.Data, "-A", "trust", "-N", "--locale=C", "-E", "UTF8", "-U", "postgres");
+        await server.RunAsync(
+            $"{server._binaries}/initdb", "-D", server.Data, "-A", "trust", "-N", "--locale=C", "-E", "UTF8", "-U", "postgres");
         await server.UpAsync();
-        await using var connection = new NpgsqlConnection(server.ConnectionString.Replace("=belfry", "=postgres", StringComparison.Ordinal));
+        await using var connection = new NpgsqlConnection(
+            server.ConnectionString.Replace("=belfry", "=postgres", StringComparison.Ordinal));
         await connection.OpenAsync();
         await using var create = new NpgsqlCommand("create database belfry", connection);
         await create.ExecuteNonQueryAsync();

@@ -22,7 +22,8 @@ internal sealed class RedisProcess(Children children, int port)
         {
             _process = Process.Start(new ProcessStartInfo("redis-server",
             [
-                "--port", $"{port}", "--bind", "127.0.0.1", "--dir", children.Folder, "--save", "", "--appendonly", "no", "--logfile", "/dev/null",
+                "--port", $"{port}", "--bind", "127.0.0.1", "--dir", children.Folder, "--save", "", "--appendonly", "no",
+                "--logfile", "/dev/null",
             ]))!;
         }
         catch (System.ComponentModel.Win32Exception)
