@@ -34,6 +34,12 @@ try
     var results = await DrillGroup.RunAsync(asked.Plans, asked.Form, asked.OutFolder, Console.WriteLine, stop.Token);
     return results.Count >= asked.Plans.Count && results.All(result => result.Passed) ? 0 : 1;
 }
+catch (Exception fault) when (fault is InvalidOperationException or HttpRequestException or TimeoutException or Confluent.Kafka.KafkaException)
+{
+    // What the drills that ran have said stands in the report.
+    Console.Error.WriteLine($"drill: broken off: {fault}");
+    return 1;
+}
 catch (DrillSetupException missing)
 {
     Console.Error.WriteLine($"drill: {missing.Message}");

@@ -12,7 +12,7 @@ internal sealed class PagingApi(HttpClient api, CancellationToken cancel)
     /// <returns>The user's id.</returns>
     public async Task<string> PersonAsync(string name, Uri webhook)
     {
-        var user = await PostAsync("users", "user", new() { ["name"] = name, ["email"] = $"{name.Replace(' ', '.')}@example.com" });
+        var user = await PostAsync("users", "user", new() { ["name"] = name, ["email"] = EmailOf(name) });
         var methods = JsonNode.Parse(await api.GetStringAsync($"/api/users/{user}/contact_methods", cancel))!;
         var mail = methods["contact_methods"]![0]!["id"];
         var method = await PostAsync($"users/{user}/contact_methods", "contact_method", new()
@@ -29,6 +29,8 @@ internal sealed class PagingApi(HttpClient api, CancellationToken cancel)
         });
         return user;
     }
+
+    public static string EmailOf(string name) => $"{name.Replace(' ', '.')}@example.com";
 
     /// <param name="name">Of the policy.</param>
     /// <param name="levels">User and minutes until the next level, level by level.</param>

@@ -125,7 +125,7 @@ internal static class BrokenHistories
                 FindingKind.Duplicate,
                 h => h.WithLines(Taken, lines => [.. lines, lines.First(line => line.Type == "resolve") with { Id = "x" }])),
             ["a page went out long after the acknowledgement"] = (
-                FindingKind.PageAfterEnd, h => h.WithReceipts(r => r.IncidentId == "i-b", page => page.Later(3_000))),
+                FindingKind.PageAfterEnd, h => h.WithReceipts(r => r.IncidentId == "i-b", page => page.Later(8_000))),
             ["a level was skipped"] = (
                 FindingKind.LevelSkipped, h => h.WithLine(Escalating, line => line.Type == "escalate", line => line with { Level = 3 })),
             ["a level was entered twice"] = (

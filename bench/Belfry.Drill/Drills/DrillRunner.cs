@@ -42,6 +42,7 @@ internal sealed class DrillRunner(Cluster cluster, DrillForm form)
     /// <param name="plan">Which.</param>
     /// <param name="folder">Takes the history.</param>
     /// <param name="cancel">Ends it.</param>
+    /// <exception cref="InvalidOperationException">An instance ended that was not to.</exception>
     public async Task<DrillResult> RunAsync(DrillPlan plan, string folder, CancellationToken cancel)
     {
         var watch = Stopwatch.StartNew();
@@ -63,8 +64,6 @@ internal sealed class DrillRunner(Cluster cluster, DrillForm form)
 
         var recorded = HistoryFiles.Load(folder);
         var verdict = HistoryChecker.Check(recorded);
-        foreach (var node in cluster.Nodes.Where(node => node.HasFallen))
-            verdict.Add(FindingKind.Stuck, $"Instance {node.Name} ended by itself.");
         if (own["quiet_after_ms"] >= DrillForm.QuietWithin.TotalMilliseconds)
             verdict.Add(FindingKind.Stuck, $"It was not quiet {DrillForm.QuietWithin} after everything was whole again.");
         foreach (var (figure, value) in own) verdict.Figure(figure, value);
@@ -88,6 +87,8 @@ internal sealed class DrillRunner(Cluster cluster, DrillForm form)
         await Task.Delay(form.After, cancel);
         load.Stop();
         await loading;
+        if (cluster.Nodes.FirstOrDefault(node => node.HasFallen) is { } fallen)
+            throw new InvalidOperationException($"Instance {fallen.Name} ended by itself; its log says why.");
         var own = new Dictionary<string, double>(scene.Figures);
         var progress = await QuietAsync(load, own, cancel);
         await ended.CancelAsync();

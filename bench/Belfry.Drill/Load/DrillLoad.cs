@@ -83,6 +83,7 @@ internal sealed class DrillLoad(Cluster cluster, HistoryWriter history, string n
     private async Task SnoozeAsync(CancellationToken cancel)
     {
         var random = new Random(seed);
+        var emails = cluster.Services.ToDictionary(service => service.UserId, service => service.Email, StringComparer.Ordinal);
         var running = new List<Task>();
         await foreach (var page in _toSnooze.Reader.ReadAllAsync(cancel))
         {
@@ -98,7 +99,7 @@ internal sealed class DrillLoad(Cluster cluster, HistoryWriter history, string n
             var key = page.Title.Split('#')[0];
             await SendAsync(
                 route, $"{key}-snooze", Operation.Snooze, key, 2, (long)length.TotalMilliseconds,
-                client => client.SnoozeAsync(page.IncidentId, length, cluster.NextToken(), cancel), cancel);
+                client => client.SnoozeAsync(page.IncidentId, length, emails[page.UserId], cluster.NextToken(), cancel), cancel);
             InterlockedMax(cluster.Clock.NowNs + (long)length.TotalNanoseconds);
         }
     }

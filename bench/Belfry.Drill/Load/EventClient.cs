@@ -38,13 +38,20 @@ internal sealed class EventClient : IDisposable
         }, cancel);
     }
 
-    public Task<Answer> SnoozeAsync(string incident, TimeSpan length, AuthenticationHeaderValue token, CancellationToken cancel)
+    /// <param name="incident">Its id.</param>
+    /// <param name="length">Whole seconds.</param>
+    /// <param name="email">Whose deed it is: that person has the incident from then on.</param>
+    /// <param name="token">An administrator's.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    public Task<Answer> SnoozeAsync(
+        string incident, TimeSpan length, string email, AuthenticationHeaderValue token, CancellationToken cancel)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, $"/api/incidents/{incident}/snooze")
         {
             Content = Json(string.Create(CultureInfo.InvariantCulture, $$"""{"duration":{{(int)length.TotalSeconds}}}""")),
         };
         request.Headers.Authorization = token;
+        request.Headers.From = email;
         return SendAsync(request, cancel);
     }
 

@@ -37,8 +37,12 @@ internal sealed class FinalReader(Cluster cluster) : IDisposable
         var topics = await Task.Run(() => TopicReader.Read(cluster.Kafka.Bootstrap, marks), cancel);
         var (ours, others) = (new List<JsonNode>(), new HashSet<string>(StringComparer.Ordinal));
         foreach (var incident in await PagesAsync($"/api/incidents?since={since.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}", "incidents", cancel))
-            if (isOurs(incident["incident_key"]?.GetValue<string>() ?? "")) ours.Add(incident);
+            if (isOurs(KeyOf(incident))) ours.Add(incident);
             else others.Add(IdOf(incident));
+        // Of what was opened before, only these go on.
+        var waiting = string.Join('&', cluster.Escalating.Select(service => $"service_ids[]={service.Id}"));
+        foreach (var incident in await PagesAsync($"/api/incidents?{waiting}", "incidents", cancel))
+            if (!isOurs(KeyOf(incident))) others.Add(IdOf(incident));
         var read = new ConcurrentBag<ReadIncident>();
         await Parallel.ForEachAsync(
             ours.DistinctBy(IdOf), new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancel },
@@ -61,7 +65,7 @@ internal sealed class FinalReader(Cluster cluster) : IDisposable
         var service = incident["service"]!["id"]!.GetValue<string>();
         var of = cluster.Services.Concat(cluster.Escalating).FirstOrDefault(one => one.Id == service);
         return new ReadIncident(
-            id, incident["incident_number"]!.GetValue<long>(), incident["incident_key"]?.GetValue<string>() ?? "", of?.UserId ?? "",
+            id, incident["incident_number"]!.GetValue<long>(), KeyOf(incident), of?.UserId ?? "",
             incident["title"]!.GetValue<string>(), incident["status"]!.GetValue<string>(), incident["escalation_level"]!.GetValue<int>(),
             of?.LevelDelaysMs ?? [], [.. lines.AsEnumerable().Reverse().Select(line => EntryOf(line, atMs))]);
     }
@@ -111,6 +115,8 @@ internal sealed class FinalReader(Cluster cluster) : IDisposable
             }
         }
     }
+
+    private static string KeyOf(JsonNode incident) => incident["incident_key"]?.GetValue<string>() ?? "";
 
     private static string IdOf(JsonNode node) => node["id"]!.GetValue<string>();
 

@@ -13,8 +13,10 @@ namespace Belfry.Drill.Topology;
 /// <param name="Id">Its id.</param>
 /// <param name="RoutingKey">Of its inlet.</param>
 /// <param name="UserId">Whom it pages first.</param>
+/// <param name="Email">That person's.</param>
 /// <param name="LevelDelaysMs">Of its policy.</param>
-internal sealed record DrillService(int Number, string Id, string RoutingKey, string UserId, IReadOnlyList<long> LevelDelaysMs);
+internal sealed record DrillService(
+    int Number, string Id, string RoutingKey, string UserId, string Email, IReadOnlyList<long> LevelDelaysMs);
 
 /// <summary>
 /// Everything a drill needs, on loopback: three brokers, PostgreSQL, Redis, three instances of the real program in the clustered shape,
@@ -139,7 +141,7 @@ internal sealed class Cluster : IAsyncDisposable
             var path = number == count - 1 ? ReceiptSink.Refusing : ReceiptSink.Accepting;
             var user = await api.PersonAsync($"Person {number}", Sink.UrlOf(path));
             var (id, key) = await api.ServiceAsync($"Service {number}", await api.PolicyAsync($"Policy {number}", (user, 30)));
-            services.Add(new DrillService(number, id, key, user, [30 * 60_000]));
+            services.Add(new DrillService(number, id, key, user, PagingApi.EmailOf($"Person {number}"), [30 * 60_000]));
         }
 
         var escalating = new List<DrillService>();
@@ -149,7 +151,8 @@ internal sealed class Cluster : IAsyncDisposable
             var second = await api.PersonAsync($"Second {number}", Sink.UrlOf(ReceiptSink.Accepting));
             var policy = await api.PolicyAsync($"Escalating {number}", (first, 1), (second, 30));
             var (id, key) = await api.ServiceAsync($"Escalating service {number}", policy);
-            escalating.Add(new DrillService(count + number, id, key, first, [60_000, 30 * 60_000]));
+            escalating.Add(new DrillService(
+                count + number, id, key, first, PagingApi.EmailOf($"First {number}"), [60_000, 30 * 60_000]));
         }
 
         (Services, Escalating) = (services, escalating);
