@@ -24,7 +24,7 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
     private readonly ILogger _logger;
     private readonly ProducerRegistry _registry;
     private readonly SharedProducer _producer;
-    private readonly IAdminClient _admin;
+    private readonly KafkaAdmin _admin;
     private readonly KafkaReaders _readers;
     private readonly GroupInstances _instances;
     private readonly Lock _lock = new();
@@ -38,8 +38,7 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
         _readers = new KafkaReaders(options, time, logger);
         try
         {
-            _admin = new AdminClientBuilder(KafkaConfig.Admin(options))
-                .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build();
+            _admin = new KafkaAdmin(options, logger);
         }
         catch (Exception fault) when (fault is KafkaException or InvalidOperationException)
         {
@@ -83,7 +82,11 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
         ObjectDisposedException.ThrowIf(_closed, this);
         foreach (var topic in topics) Check(topic);
         if (topics.Count == 0) return;
-        await new KafkaTopics(_admin, _options, _time, _logger).DeclareAsync(topics, cancel);
+        await _admin.UseAsync(async admin =>
+        {
+            await new KafkaTopics(admin, _options, _time, _logger).DeclareAsync(topics, cancel);
+            return true;
+        }, cancel);
         await _producer.WarmUpAsync(topics.Select(topic => topic.Name), _options.RequestTimeout, cancel);
         lock (_lock)
             foreach (var topic in topics) _topics[topic.Name] = topic;
@@ -125,9 +128,11 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
         Check(source);
         try
         {
-            var answers = await _admin.ListConsumerGroupOffsetsAsync(
-                [new ConsumerGroupTopicPartitions(group, [KafkaRecords.ToKafka(source)])],
-                new ListConsumerGroupOffsetsOptions { RequestTimeout = _options.RequestTimeout }).WaitAsync(cancel);
+            var answers = await _admin.UseAsync(
+                admin => admin.ListConsumerGroupOffsetsAsync(
+                    [new ConsumerGroupTopicPartitions(group, [KafkaRecords.ToKafka(source)])],
+                    new ListConsumerGroupOffsetsOptions { RequestTimeout = _options.RequestTimeout }),
+                cancel);
             var answer = answers.Single().Partitions.Single();
             if (answer.Error.IsError)
                 throw KafkaFaults.Unavailable($"The committed offset of {source} in '{group}' is not known", answer.Error);

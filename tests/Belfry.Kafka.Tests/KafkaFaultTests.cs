@@ -1,5 +1,8 @@
 using Belfry.Log;
 using Belfry.Testing;
+using Confluent.Kafka;
+using Partitioner = Belfry.Log.Partitioner;
+using TopicPartition = Belfry.Log.TopicPartition;
 
 namespace Belfry.Kafka.Tests;
 
@@ -256,6 +259,42 @@ public sealed class KafkaFaultTests : IAsyncLifetime
         member.OffsetsOf(First).Distinct().ShouldBe(Enumerable.Range(0, 1 + (2 * Brokers)).Select(n => (long)n));
     }
 
+    [SkippableFact]
+    public async Task A_committed_offset_is_told_again_once_the_brokers_are_back()
+    {
+        var member = await MemberAsync(2);
+        await member.Consumer.CommitAsync([new(First, 2)], default);
+        (await _log.CommittedAsync("g", First, default)).ShouldBe(2);
+        _cluster.Down();
+        await Should.ThrowAsync<LogUnavailableException>(async () => await _log.CommittedAsync("g", First, default));
+        _cluster.Up();
+        (await ToldAsync()).ShouldBe(2);
+    }
+
+    [SkippableFact]
+    public async Task A_request_that_nobody_answered_makes_the_admin_client_anew_and_the_old_one_is_freed_after_its_last_answer()
+    {
+        var made = 0;
+        using var admin = new KafkaAdmin(() =>
+        {
+            made++;
+            return new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _cluster.Bootstrap }).Build();
+        });
+        var first = await admin.UseAsync(Task.FromResult, default);
+        var held = new TaskCompletionSource<bool>();
+        var slow = admin.UseAsync(_ => held.Task, default);
+
+        await Should.ThrowAsync<KafkaException>(admin.UseAsync(
+            _ => Task.FromException<bool>(new KafkaException(ErrorCode.Local_TimedOut)), default));
+        (await admin.UseAsync(Task.FromResult, default)).ShouldNotBeSameAs(first);
+        await Should.ThrowAsync<KafkaException>(admin.UseAsync(
+            _ => Task.FromException<bool>(new KafkaException(ErrorCode.GroupAuthorizationFailed)), default));
+        made.ShouldBe(2);
+        first.GetMetadata(TimeSpan.FromSeconds(10)).Brokers.ShouldHaveSingleItem();
+        held.SetResult(true);
+        (await slow).ShouldBeTrue();
+    }
+
     public async Task InitializeAsync()
     {
         _cluster = new MockCluster(Brokers);
@@ -279,6 +318,22 @@ public sealed class KafkaFaultTests : IAsyncLifetime
         RequestTimeout = TimeSpan.FromSeconds(5),
         CloseTimeout = TimeSpan.FromSeconds(5),
     };
+
+    /// <summary>Asked until it is told, as owners do when they load.</summary>
+    private async Task<long?> ToldAsync()
+    {
+        for (var times = 1; ; times++)
+        {
+            try
+            {
+                return await _log.CommittedAsync("g", First, default);
+            }
+            catch (LogUnavailableException) when (times < 4)
+            {
+                // Five seconds each.
+            }
+        }
+    }
 
     private SpecMember Join()
     {

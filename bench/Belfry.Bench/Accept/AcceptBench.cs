@@ -1,3 +1,5 @@
+using Belfry.Rig;
+
 namespace Belfry.Bench.Accept;
 
 /// <summary>
@@ -51,7 +53,7 @@ internal static class AcceptBench
     private static async Task<double> ThroughputAsync(string data, CancellationToken cancel)
     {
         ClosedLoad.Result result;
-        await using (var server = await ServerProcess.StartAsync(data, ["--demo"], cancel))
+        await using (var server = await ServerProcess.StartAsync(new ServerStart(data, More: ["--demo"]), cancel))
         {
             // Alerts that repeat, as in a storm, under a few keys: what is measured is the way to the disk, not the paging behind it.
             var load = new ClosedLoad(
@@ -74,7 +76,8 @@ internal static class AcceptBench
     private static async Task LatencyAsync(string data, int? share, CancellationToken cancel)
     {
         await using var sink = await WebhookSink.StartAsync();
-        await using var server = await ServerProcess.StartAsync(data, ["--demo", "--webhook-allow", sink.Endpoint], cancel);
+        await using var server = await ServerProcess.StartAsync(
+            new ServerStart(data, More: ["--demo", "--webhook-allow", sink.Endpoint]), cancel);
         var keys = await PagedServices.MakeAsync(server, sink.Url, cancel);
         var from = 0;
         await WaitsAsync(WarmUpPerSecond, WarmUpSeconds);

@@ -1,4 +1,6 @@
+using Belfry.Alerting.Access;
 using Belfry.Alerting.Catalog;
+using Belfry.Outbox;
 using Belfry.Server.Security;
 using Microsoft.AspNetCore.Hosting.Server;
 
@@ -10,6 +12,8 @@ internal sealed partial class StartupNotice(
     ILogger<StartupNotice> logger) : BackgroundService
 {
     private static readonly TimeSpan SetupLifetime = TimeSpan.FromDays(1);
+    private static readonly TimeSpan AgainAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan AgainAfterMax = TimeSpan.FromSeconds(30);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -25,13 +29,33 @@ internal sealed partial class StartupNotice(
     // To the console and not to the log, which may be kept and read by others: the link makes an administrator.
     private async Task<string> InviteAsync(string url, CancellationToken cancel)
     {
-        var secret = await shape.Access.InviteAsync(null, SetupLifetime, new Actor(null, "start"), shape.Time.GetUtcNow(), cancel);
+        var secret = await InvitedAsync(cancel);
         var link = $"{url}/setup/{secret.Text}";
         await Console.Out.WriteLineAsync(
             $"\nNobody can sign in yet. Make the first administrator within a day, on this machine:\n\n    {link}\n");
         return link;
     }
 
+    // What this threw would end the whole program, which takes and pages events well without it.
+    private async Task<Secret> InvitedAsync(CancellationToken cancel)
+    {
+        for (var pause = AgainAfter; ; pause = pause * 2 < AgainAfterMax ? pause * 2 : AgainAfterMax)
+        {
+            try
+            {
+                return await shape.Access.InviteAsync(null, SetupLifetime, new Actor(null, "start"), shape.Time.GetUtcNow(), cancel);
+            }
+            catch (StoreUnavailableException fault)
+            {
+                LogNotInvited(logger, pause, fault.Message);
+                await Task.Delay(pause, shape.Time, cancel);
+            }
+        }
+    }
+
     [LoggerMessage(211, LogLevel.Information, "Belfry serves {Url}, data in {DataDir}")]
     private static partial void LogServing(ILogger logger, string url, string dataDir);
+
+    [LoggerMessage(212, LogLevel.Warning, "The set-up link could not be made; again in {Pause}: {Reason}")]
+    private static partial void LogNotInvited(ILogger logger, TimeSpan pause, string reason);
 }
