@@ -20,10 +20,18 @@ public sealed class PostgresTaskStore(PostgresDatabase database) : ITaskStore
     {
         await EnsureWindowIndexAsync(partition.Partitions, cancel);
         return await database.WriteAsync(
-            async connection => (await connection.Statement(TaskTables.TakeOver, Of(partition.Source.Topic), Of(partition.Source.Partition))
-                .ListAsync(row => new TaskOwnership(row.GetInt64(0), row.GetInt64(1)), cancel)).Single(),
+            async connection =>
+            {
+                var taken = await connection.Statement(TaskTables.TakeOver, Of(partition.Source.Topic), Of(partition.Source.Partition))
+                    .ListAsync(row => new TaskOwnership(row.GetInt64(0), row.GetInt64(1)), cancel);
+                await PostgresTaskTopics.ThrowIfRetiredAsync(connection, partition.Source.Topic, cancel);
+                return taken.Single();
+            },
             cancel);
     }
+
+    /// <summary>Makes what a topic of this partition count needs ahead of its first owner, who would wait for it.</summary>
+    internal ValueTask PrepareAsync(int partitions, CancellationToken cancel) => EnsureWindowIndexAsync(partitions, cancel);
 
     public async ValueTask ApplyAsync(TaskBatch batch, CancellationToken cancel) => await database.WriteAsync(
         async connection =>

@@ -1,6 +1,7 @@
 using Belfry.Alerting;
 using Belfry.Alerting.Events;
 using Belfry.Alerting.Storage;
+using Belfry.Cluster;
 using Belfry.Deliveries;
 using Belfry.Kafka;
 using Belfry.Outbox;
@@ -55,6 +56,7 @@ internal sealed class ClusteredPorts : ShapePorts
                 Store = store,
                 Dialect = SqlDialect.Postgres,
                 Tasks = new PostgresTaskStore(database),
+                TaskTopics = await new PostgresTaskTopics(database).ListAsync(cancel),
                 Deliveries = new PostgresDeliveryStore(database),
                 Parked = new PostgresParkedRecordStore(database),
                 Claims = claims,
