@@ -149,7 +149,8 @@ internal sealed class BrokerConnection : IAsyncDisposable
         {
             throw new LogUnavailableException($"Broker {_broker} did not answer within {_options.RequestTimeout}.", fault);
         }
-        catch (Exception fault) when (fault is IOException or SocketException or AuthenticationException or InvalidDataException)
+        catch (Exception fault) when (fault is IOException or SocketException or AuthenticationException or InvalidDataException
+            or FormatException)
         {
             throw new LogUnavailableException($"Broker {_broker}: {fault.Message}.", fault);
         }

@@ -12,7 +12,7 @@ namespace Belfry.Kafka;
 /// <param name="Committed">Next offsets of all partitions that it ever committed and that the brokers still remember.</param>
 public sealed record GroupState(string Name, int Members, IReadOnlyDictionary<TopicPartition, long> Committed);
 
-/// <summary>The producers that brokers hold state of: one entry for each that has written to a partition and is not forgotten yet.</summary>
+/// <summary>The producers that brokers remember: an entry for each that has written to a partition and is not forgotten yet.</summary>
 /// <param name="Producers">Different ones.</param>
 /// <param name="Entries">Over all partitions.</param>
 /// <param name="IsComplete">False: an answer was too large to be read whole, and its entries were reckoned by its size.</param>
@@ -42,11 +42,11 @@ public sealed class KafkaInspector : IDisposable
 
     /// <summary>The names of all groups that the brokers know.</summary>
     /// <exception cref="LogUnavailableException">Not all brokers answered.</exception>
-    public Task<IReadOnlyList<string>> GroupNamesAsync(CancellationToken cancel) => AskAsync<IReadOnlyList<string>>("the groups", async () =>
+    public Task<IReadOnlyList<string>> GroupNamesAsync(CancellationToken cancel) => AskAsync("the groups", async () =>
     {
         var listed = await _admin.ListConsumerGroupsAsync(new ListConsumerGroupsOptions { RequestTimeout = _options.RequestTimeout })
             .WaitAsync(cancel);
-        return [.. listed.Valid.Select(group => group.GroupId).Order(StringComparer.Ordinal)];
+        return (IReadOnlyList<string>)[.. listed.Valid.Select(group => group.GroupId).Order(StringComparer.Ordinal)];
     });
 
     /// <summary>The groups of these names, in order; one that is not known has no members and no offsets.</summary>

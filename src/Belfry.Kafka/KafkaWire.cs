@@ -74,7 +74,7 @@ internal sealed class WireReader(byte[] bytes)
     public long Int64() => BinaryPrimitives.ReadInt64BigEndian(Take(8));
 
     /// <summary>-1 for null.</summary>
-    public int CompactCount() => checked((int)Varint() - 1);
+    public int CompactCount() => Varint() - 1;
 
     public string? CompactText() => CompactCount() is >= 0 and var length ? Encoding.UTF8.GetString(Take(length)) : null;
 
@@ -89,21 +89,21 @@ internal sealed class WireReader(byte[] bytes)
         for (var tags = Varint(); tags > 0; tags--)
         {
             Varint();
-            Take(checked((int)Varint()));
+            Take(Varint());
         }
     }
 
-    private uint Varint()
+    private int Varint()
     {
         uint value = 0;
         for (var shift = 0; shift < 32; shift += 7)
         {
             var next = Take(1)[0];
             value |= (uint)(next & 0x7f) << shift;
-            if (next < 0x80) return value;
+            if (next < 0x80 && value <= int.MaxValue) return (int)value;
         }
 
-        throw new InvalidDataException("a varint is longer than 5 bytes");
+        throw new InvalidDataException("a length is above 2^31");
     }
 
     private ReadOnlySpan<byte> Take(int length)

@@ -29,8 +29,20 @@ internal sealed class ProducerCensus
     {
         await using var connection = await BrokerConnection.OpenAsync(options, host, port, cancel);
         var (answer, bytes) = await connection.AskAsync(ApiKey, version: 0, Request(partitions), AnswerBytesMax, cancel);
-        if (answer is null) _reckoned += bytes / EntryBytes;
-        else Read(new WireReader(answer), $"{host}:{port}");
+        if (answer is null)
+        {
+            _reckoned += bytes / EntryBytes;
+            return;
+        }
+
+        try
+        {
+            Read(new WireReader(answer), $"{host}:{port}");
+        }
+        catch (InvalidDataException fault)
+        {
+            throw new LogUnavailableException($"Broker {host}:{port}: {fault.Message}.", fault);
+        }
     }
 
     internal static byte[] Request(IReadOnlyList<TopicPartition> partitions)

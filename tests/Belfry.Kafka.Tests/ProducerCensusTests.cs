@@ -62,7 +62,8 @@ public class ProducerCensusTests
     public void Scram_proves_what_the_standard_says_and_believes_no_impostor()
     {
         const string First = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
-        foreach (var (last, isTrue) in new[] { ("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", true), ("v=AAAA", false), ("e=no", false) })
+        const string Last = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
+        foreach (var (last, isTrue) in new[] { (Last, true), ("v=AAAA", false), ("e=no", false) })
         {
             var login = new ScramLogin(
                 "user", "pencil", "rOprNGfwEbeRWgbNEkqO", System.Security.Cryptography.HashAlgorithmName.SHA256);

@@ -9,7 +9,8 @@ internal static class MigrateCommand
     public static Command Create()
     {
         var config = CommandRun.ConfigOption();
-        var command = new Command("migrate", "Brings PostgreSQL's tables up to date. Safe to repeat, and beside instances that run or start.")
+        var command = new Command(
+            "migrate", "Brings PostgreSQL's tables up to date. Safe to repeat, and beside instances that run or start.")
         {
             config,
         };

@@ -17,13 +17,16 @@ internal static class WatchCommand
         var config = CommandRun.ConfigOption();
         var once = new Option<bool>("--once")
         {
-            Description = "look once: ends with 1 if anything is wrong. What shows only over time (a partition that stands still) is not seen",
+            Description =
+                "look once: ends with 1 if anything is wrong. What shows only over time (a partition that stands still) is not seen",
         };
         var interval = Seconds("--interval", 10, 1, 3_600, "how often to look");
         var stuck = Seconds("--stuck-after", 60, 5, 86_400, "how long a committed offset may stand still while there is more to read");
         var alone = Seconds("--alone-after", 15, 0, 86_400, "how long a group with records to read may be without members; 0 with --once");
         var least = Number("--producers-least", 50, "fewer producers on the brokers are never an alarm");
-        var factor = Number("--producers-factor", 5, "alarm above so many times the median number of producers of the last hour");
+        var factor = Number(
+            "--producers-factor", 5,
+            "alarm above so many times the usual number of producers: the least of the last hour, but for a tenth of the looks");
         var webhook = new Option<Uri?>("--webhook")
         {
             Description = "each finding is posted there as well, as the same JSON",
@@ -37,7 +40,7 @@ internal static class WatchCommand
         };
         var command = new Command(
             "watch",
-            "Watches groups, offsets and producers on the brokers and writes one JSON line when something goes wrong and when it has ended.")
+            "Watches groups, offsets and producers on the brokers. Writes one JSON line when something goes wrong and when it has ended.")
         {
             config, once, interval, stuck, alone, least, factor, webhook,
         };

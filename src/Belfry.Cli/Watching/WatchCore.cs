@@ -80,22 +80,23 @@ internal sealed class WatchCore(WatchLimits limits)
     /// <summary>A group without members, or one that is gone, has no partition that stands still.</summary>
     private void Forget(WatchSnapshot now)
     {
-        var read = now.Groups.Where(group => group.Members > 0).SelectMany(group => group.Next.Keys, (group, source) => (group.Name, source))
-            .ToHashSet();
+        var read = now.Groups.Where(group => group.Members > 0)
+            .SelectMany(group => group.Next.Keys, (group, source) => (group.Name, source)).ToHashSet();
         foreach (var gone in _fixedSince.Keys.Where(key => !read.Contains(key)).ToList()) _fixedSince.Remove(gone);
         var names = now.Groups.Select(group => group.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var gone in _aloneSince.Keys.Where(name => !names.Contains(name)).ToList()) _aloneSince.Remove(gone);
     }
 
     /// <summary>
-    /// The usual number is the median of the last hour. Before there is any, it is taken to be the least that could be a storm: then a
-    /// single look, too, sees one.
+    /// The usual number is the least but a tenth of those of the last hour: a middle one would rise with a storm that grows slowly, and the
+    /// very least may have been counted while a partition had no leader. Before there is any, it is taken to be the least that could be a
+    /// storm: then a single look, too, sees one.
     /// </summary>
     private IEnumerable<WatchFinding> Storm(long producers, DateTimeOffset at)
     {
         while (_counts.TryPeek(out var oldest) && (at - oldest.At > BaselineOf || _counts.Count >= CountsMax)) _counts.Dequeue();
         var sorted = _counts.Select(count => count.Producers).Order().ToList();
-        var usual = sorted.Count == 0 ? limits.ProducersLeast : sorted[(sorted.Count - 1) / 2];
+        var usual = sorted.Count == 0 ? limits.ProducersLeast : sorted[(sorted.Count - 1) / 10];
         _counts.Enqueue((at, producers));
         if (producers < limits.ProducersLeast || producers <= limits.ProducersFactor * Math.Max(1, usual))
         {

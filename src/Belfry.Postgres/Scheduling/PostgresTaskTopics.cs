@@ -36,7 +36,8 @@ public sealed class PostgresTaskTopics(PostgresDatabase database)
         TaskTopic from, TaskTopic to, IReadOnlyDictionary<int, long> epochs, DateTimeOffset at, CancellationToken cancel)
     {
         await new PostgresTaskStore(database).PrepareAsync(to.Partitions, cancel);
-        return await database.WriteAsync(connection => SwitchAsync(connection, from, to, epochs, at.ToUnixTimeMilliseconds(), cancel), cancel);
+        return await database.WriteAsync(
+            connection => SwitchAsync(connection, from, to, epochs, at.ToUnixTimeMilliseconds(), cancel), cancel);
     }
 
     private static async ValueTask<bool> SwitchAsync(

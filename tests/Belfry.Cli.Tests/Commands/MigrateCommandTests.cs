@@ -12,7 +12,8 @@ public class MigrateCommandTests
         var options = TestSchema.Empty(await PostgresServer.GetAsync());
         var config = await BelfryCommand.ConfigureAsync(folder, "127.0.0.1:1", options.ConnectionString, options.Schema);
 
-        var both = await Task.WhenAll(BelfryCommand.RunAsync("migrate", "--config", config), BelfryCommand.RunAsync("migrate", "-c", config));
+        var both = await Task.WhenAll(
+            BelfryCommand.RunAsync("migrate", "--config", config), BelfryCommand.RunAsync("migrate", "-c", config));
 
         both.ShouldAllBe(run => run.Code == 0);
         both.Count(run => run.Output.Contains("; 0 migrations", StringComparison.Ordinal)).ShouldBe(1, "one applied all, the other none");

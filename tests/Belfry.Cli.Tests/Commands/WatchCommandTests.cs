@@ -27,8 +27,7 @@ public class WatchCommandTests
         // One line shows that it has looked.
         await Eventually.TrueAsync("the first look", () => Task.FromResult(Lines(watch.Output).Any()), () => watch.Output);
 
-        var started = Stopwatch.GetTimestamp();
-        for (var n = 0; n < StormOf; n++)
+        await Parallel.ForEachAsync(Enumerable.Range(0, StormOf), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (n, _) =>
         {
             using var producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig
             {
@@ -36,12 +35,13 @@ public class WatchCommandTests
             }).Build();
             await producer.ProduceAsync(
                 new Confluent.Kafka.TopicPartition(topics.IncidentLog.Name, n % 4), new Message<byte[], byte[]> { Value = [1] });
-        }
+        });
+        // From here: how long planting takes is the machine's affair.
+        var started = Stopwatch.GetTimestamp();
 
         var alarm = await Eventually.GetAsync(
             "the alarm", () => Task.FromResult(Of("producer_storm", watch.Output)), () => watch.Output);
-        var after = Stopwatch.GetElapsedTime(started);
-        after.ShouldBeLessThan(TimeSpan.FromSeconds(60));
+        Stopwatch.GetElapsedTime(started).ShouldBeLessThan(TimeSpan.FromSeconds(60));
         alarm["state"]!.GetValue<string>().ShouldBe("open");
         alarm["text"]!.GetValue<string>().ShouldContain("producers");
         await watch.TerminateAsync();
@@ -75,7 +75,8 @@ public class WatchCommandTests
         await member.Consumer.CommitAsync([.. member.Received.GroupBy(r => r.Source)
             .Select(r => KeyValuePair.Create(r.Key, r.Max(record => record.Offset) + 1))], default);
         await Eventually.TrueAsync(
-            "the end", () => Task.FromResult(Lines(watch.Output).Any(line => line["state"]!.GetValue<string>() == "ended")), () => watch.Output);
+            "the end", () => Task.FromResult(Lines(watch.Output).Any(line => line["state"]!.GetValue<string>() == "ended")),
+            () => watch.Output);
         var posted = await sink.TakeAsync(2);
         posted.Select(line => (line["state"]!.GetValue<string>(), line["subject"]!.GetValue<string>()))
             .ShouldBe([("open", group.Name), ("ended", group.Name)]);

@@ -59,7 +59,7 @@ public class WatchCoreTests
     }
 
     [Fact]
-    public void A_storm_is_more_than_five_times_the_median_of_the_last_hour()
+    public void A_storm_is_more_than_five_times_the_usual_number_of_the_last_hour()
     {
         for (var second = 0; second < 3_600; second += 60) Count(second, 40).ShouldBeEmpty();
         Count(3_600, 200).ShouldBeEmpty("five times is not more");
@@ -78,6 +78,20 @@ public class WatchCoreTests
     {
         Count(0, 250).ShouldBeEmpty();
         new WatchCore(new WatchLimits()).Look(Snapshot(0, 251)).ShouldHaveSingleItem().Kind.ShouldBe(FindingKind.ProducerStorm);
+    }
+
+    [Fact]
+    public void A_storm_that_grows_slowly_does_not_hide_behind_itself()
+    {
+        var first = Enumerable.Range(0, 300).First(n => Count(n * 10, 1 + n).Count > 0);
+        first.ShouldBeLessThan(60);
+        Count(3_010, 302).ShouldHaveSingleItem().Since.ShouldBe(Start.AddSeconds(first * 10));
+    }
+
+    [Fact]
+    public void One_count_that_was_too_low_makes_no_storm_of_the_next()
+    {
+        for (var n = 0; n < 20; n++) Count(n * 10, n == 15 ? 5 : 60).ShouldBeEmpty();
     }
 
     [Fact]

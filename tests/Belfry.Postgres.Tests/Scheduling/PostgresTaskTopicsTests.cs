@@ -17,7 +17,8 @@ public sealed class PostgresTaskTopicsTests
         (await topics.ListAsync(default)).ShouldBeEmpty();
         var epochs = await topics.EpochsAsync(First.Name, default);
         var both = await Task.WhenAll(
-            topics.SwitchAsync(First, Second, epochs, At, default).AsTask(), topics.SwitchAsync(First, Second, epochs, At, default).AsTask());
+            topics.SwitchAsync(First, Second, epochs, At, default).AsTask(),
+            topics.SwitchAsync(First, Second, epochs, At, default).AsTask());
         both.Order().ShouldBe([false, true]);
         (await topics.ListAsync(default)).ShouldBe([First with { IsRetired = true }, Second]);
         var third = new TaskTopic(3, "tasks.g3", 2);

@@ -10,8 +10,9 @@ internal static class CheckCommand
     {
         var config = CommandRun.ConfigOption();
         var command = new Command(
-            "check", "Compares the topics with their declarations: one line a difference, and 1 if there is any. A missing topic is made by " +
-            "the first instance that starts; another partition count stops every start.")
+            "check",
+            "Compares the topics with their declarations: one line a difference, and 1 if there is any. A missing topic is made by the " +
+            "first instance that starts; another partition count stops every start.")
         {
             config,
         };

@@ -24,7 +24,8 @@ internal static class ListCommand
     private static async Task<int> RunAsync(FileInfo? config, CancellationToken cancel)
     {
         if (await CommandRun.ReadAsync(config) is not { } options) return CommandRun.Misused;
-        var rows = (await DeclaredTopics.ReadAsync(options, cancel)).Select(topic => Row(topic.Declared, topic.Real)).Prepend(Heads).ToList();
+        var topics = await DeclaredTopics.ReadAsync(options, cancel);
+        var rows = topics.Select(topic => Row(topic.Declared, topic.Real)).Prepend(Heads).ToList();
         var widths = Heads.Select((_, column) => rows.Max(row => row[column].Length)).ToList();
         foreach (var row in rows)
             await Console.Out.WriteLineAsync(string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());

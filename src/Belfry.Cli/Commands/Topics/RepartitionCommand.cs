@@ -36,13 +36,14 @@ internal static class RepartitionCommand
         var halt = new Option<string?>("--halt-after") { Hidden = true };
         var command = new Command(
             "repartition",
-            "Moves the scheduler to a new topic with another number of partitions. Stop the instances that run tasks first; those that only " +
-            "write them may go on. Safe to repeat, wherever it was cut off.")
+            "Moves the scheduler to a new topic with another number of partitions. Stop the instances that run tasks first; those that " +
+            "only write them may go on. Safe to repeat, wherever it was cut off.")
         {
             topic, config, partitions, wait, halt,
         };
         command.SetAction((parsed, cancel) => RunAsync(
-            parsed.GetValue(config), parsed.GetValue(partitions), TimeSpan.FromSeconds(parsed.GetValue(wait)), parsed.GetValue(halt), cancel));
+            parsed.GetValue(config), parsed.GetValue(partitions), TimeSpan.FromSeconds(parsed.GetValue(wait)), parsed.GetValue(halt),
+            cancel));
         return command;
     }
 

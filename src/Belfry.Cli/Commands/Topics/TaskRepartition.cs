@@ -73,7 +73,8 @@ internal sealed class TaskRepartition(ClusterOptions options, Func<string, Cance
             if (members == 0) return;
             if (Time.GetElapsedTime(startedAt) >= wait)
                 throw new InvalidOperationException(
-                    $"Group '{group}' has {members} members: stop the instances that run tasks, or raise --wait ({wait.TotalSeconds:0} s).");
+                    $"Group '{group}' has {members} members: stop the instances that run tasks, or raise --wait " +
+                    $"({wait.TotalSeconds:0} s).");
             await Task.Delay(LookAgain, Time, cancel);
         }
     }
@@ -89,7 +90,8 @@ internal sealed class TaskRepartition(ClusterOptions options, Func<string, Cance
             if (there is null || there.Partitions == partitions) return new TaskTopic(generation, name, partitions);
         }
 
-        throw new InvalidOperationException($"{GenerationsMax} topics '{topics.Prefix}scheduled-tasks.g…' are there: delete the unused ones.");
+        throw new InvalidOperationException(
+            $"{GenerationsMax} topics '{topics.Prefix}scheduled-tasks.g…' are there: delete the unused ones.");
     }
 
     /// <summary>
@@ -120,8 +122,8 @@ internal sealed class TaskRepartition(ClusterOptions options, Func<string, Cance
                 left = now;
                 if (Time.GetElapsedTime(movedAt) > StandstillMax)
                     throw new InvalidOperationException(
-                        $"{left} records of '{topic.Name}' are not in the store, and nothing has moved for {StandstillMax}: is an instance " +
-                        "running that takes its partitions?");
+                        $"{left} records of '{topic.Name}' are not in the store, and nothing has moved for {StandstillMax}: is an " +
+                        "instance running that takes its partitions?");
             }
         }
         finally
