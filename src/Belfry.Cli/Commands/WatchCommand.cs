@@ -61,18 +61,19 @@ internal static class WatchCommand
         FileInfo? config, bool once, TimeSpan interval, WatchLimits limits, Uri? webhook, CancellationToken cancel)
     {
         if (await CommandRun.ReadAsync(config) is not { } options) return CommandRun.Misused;
+        var time = TimeProvider.System;
         using var brokers = KafkaInspector.Open(options.Kafka, NullLogger.Instance);
         using var http = new HttpClient { Timeout = WebhookMax };
         var reporter = new FindingReporter(Console.Out, Console.Error, webhook, http);
-        var watch = new BrokerWatch(brokers, new Topics(options.Topics.Prefix, options.Topics.Partitions), TimeProvider.System);
+        var watch = new BrokerWatch(brokers, new Topics(options.Topics.Prefix, options.Topics.Partitions), time);
         var core = new WatchCore(limits);
         try
         {
             while (true)
             {
-                var found = await LookAsync(watch, core, reporter, TimeProvider.System, cancel);
+                var found = await LookAsync(watch, core, reporter, time, cancel);
                 if (once) return found > 0 ? CommandRun.Failed : CommandRun.Done;
-                await Task.Delay(interval, TimeProvider.System, cancel);
+                await Task.Delay(interval, time, cancel);
             }
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
