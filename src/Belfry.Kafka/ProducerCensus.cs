@@ -72,6 +72,8 @@ internal sealed class ProducerCensus
             for (var partitions = wire.CompactCount(); partitions > 0; partitions--) ReadPartition(wire, topic, broker);
             wire.SkipTags();
         }
+
+        wire.SkipTags();
     }
 
     private void ReadPartition(WireReader wire, string? topic, string broker)
