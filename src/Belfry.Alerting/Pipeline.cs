@@ -31,6 +31,7 @@ public static class Pipeline
         Incidents(ports),
         Planning(ports),
         Scheduler(ports),
+        .. ports.Topics.RetiredScheduledTasks.Select(retired => Carrier(retired.Topic, retired.Generation, ports)),
         .. ports.Channels.Select(channel => new Hop($"dispatch-{channel.Name}", DispatchHop.Create(channel, ports).RunAsync)),
         Timeline(ports),
         new("catalog", ports.Catalog.RunAsync),
@@ -50,9 +51,15 @@ public static class Pipeline
 
     // Tasks whose time has come -> "timer fired" on the topic of the incident's or the user's owner.
     private static Hop Scheduler(PipelinePorts ports) => new("scheduler", new SchedulerWorker(
-        ports.Log, ports.Topics.ScheduledTasks, ports.Topics.Prefix + "scheduler", ports.Tasks,
+        ports.Log, ports.Topics.ScheduledTasks, ports.Topics.SchedulerGroup(ports.Topics.ScheduledTasksGeneration), ports.Tasks,
         [new IncidentTimerHandler(ports.Log, ports.Topics), new PlanningRuleHandler(ports.Log, ports.Topics)],
-        ports.Options.Scheduler, ports.Options.Consumer, ports.Time, ports.Loggers).RunAsync);
+        ports.Options.Scheduler, ports.Options.Consumer, ports.Time, ports.Loggers, ports.Topics.ScheduledTasksGeneration).RunAsync);
+
+    // What instances that have not heard of a newer topic still write to an older one -> the newer one.
+    private static Hop Carrier(TopicDeclaration retired, int generation, PipelinePorts ports) => new(
+        $"carry-{retired.Name}", new RetiredTopicCarrier(
+        ports.Log, retired.Name, ports.Topics.SchedulerGroup(generation), ports.Topics.ScheduledTasks.Name, ports.Options.Consumer,
+        ports.Time, ports.Loggers).RunAsync);
 
     // Everything that happened to an incident -> its story, readable and rebuildable.
     private static Hop Timeline(PipelinePorts ports) => Consume(

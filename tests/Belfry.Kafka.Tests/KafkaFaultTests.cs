@@ -265,9 +265,9 @@ public sealed class KafkaFaultTests : IAsyncLifetime
         var member = await MemberAsync(2);
         await member.Consumer.CommitAsync([new(First, 2)], default);
         (await _log.CommittedAsync("g", First, default)).ShouldBe(2);
-        _cluster.Down();
+        _cluster.AllDown();
         await Should.ThrowAsync<LogUnavailableException>(async () => await _log.CommittedAsync("g", First, default));
-        _cluster.Up();
+        _cluster.AllUp();
         (await ToldAsync()).ShouldBe(2);
     }
 
@@ -290,7 +290,7 @@ public sealed class KafkaFaultTests : IAsyncLifetime
         await Should.ThrowAsync<KafkaException>(admin.UseAsync(
             _ => Task.FromException<bool>(new KafkaException(ErrorCode.GroupAuthorizationFailed)), default));
         made.ShouldBe(2);
-        first.GetMetadata(TimeSpan.FromSeconds(10)).Brokers.ShouldHaveSingleItem();
+        first.GetMetadata(TimeSpan.FromSeconds(10)).Brokers.Count.ShouldBe(Brokers);
         held.SetResult(true);
         (await slow).ShouldBeTrue();
     }

@@ -1,6 +1,7 @@
 using Belfry.Alerting;
 using Belfry.Alerting.Events;
 using Belfry.Alerting.Storage;
+using Belfry.Cluster;
 using Belfry.Deliveries;
 using Belfry.Kafka;
 using Belfry.Log;
@@ -63,6 +64,7 @@ internal sealed class ClusteredPorts : ShapePorts
                 Store = store,
                 Dialect = SqlDialect.Postgres,
                 Tasks = shards.Tasks,
+                TaskTopics = await new PostgresTaskTopics(database).ListAsync(cancel),
                 Deliveries = shards.Deliveries,
                 Parked = new PostgresParkedRecordStore(database),
                 Claims = claims,

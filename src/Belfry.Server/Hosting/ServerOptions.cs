@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Belfry.Cluster;
 
 namespace Belfry.Server.Hosting;
 
@@ -115,21 +116,8 @@ internal sealed record ServerOptions
     }
 
     /// <summary>The environment, and below it the file that <c>--config</c> names.</summary>
-    public static IConfiguration ConfigurationOf(IReadOnlyList<string> arguments, List<string> faults)
-    {
-        var builder = new ConfigurationBuilder();
-        var given = ReadArguments(arguments, []);
-        try
-        {
-            if (given.TryGetValue("--config", out var file)) builder.AddJsonFile(Path.GetFullPath(file), optional: false);
-            return builder.AddEnvironmentVariables().Build();
-        }
-        catch (Exception fault) when (fault is IOException or InvalidDataException or UnauthorizedAccessException)
-        {
-            faults.Add($"--config: {fault.Message}");
-            return new ConfigurationBuilder().AddEnvironmentVariables().Build();
-        }
-    }
+    public static IConfiguration ConfigurationOf(IReadOnlyList<string> arguments, List<string> faults) =>
+        ClusterOptions.ConfigurationOf(ReadArguments(arguments, []).GetValueOrDefault("--config"), faults);
 
     private static ClusterOptions? ClusterOf(string? shape, IConfiguration configuration, List<string> faults)
     {

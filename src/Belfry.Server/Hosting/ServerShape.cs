@@ -9,6 +9,7 @@ using Belfry.Alerting.OnCall;
 using Belfry.Alerting.People;
 using Belfry.Alerting.Storage;
 using Belfry.Alerting.Timeline;
+using Belfry.Cluster;
 using Belfry.Log;
 using Belfry.Sqlite;
 
@@ -22,7 +23,9 @@ internal sealed class ServerShape : IAsyncDisposable
     private ServerShape(ServerOptions options, ShapePorts ports, TimeProvider time, ILoggerFactory loggers)
     {
         (Options, Ports, Time, Loggers) = (options, ports, time, loggers);
-        Topics = options.Cluster is { } cluster ? new Topics(cluster.Topics.Prefix, cluster.Topics.Partitions) : new Topics();
+        Topics = options.Cluster is { } cluster
+            ? new Topics(cluster.Topics.Prefix, cluster.Topics.Partitions, ports.TaskTopics)
+            : new Topics();
         Ids = new IdSource(() => Guid.CreateVersion7(time.GetUtcNow()));
         Catalog = new CatalogReader(ports.Store, ports.Log, time, loggers.CreateLogger<CatalogReader>());
         LinkKey = PrivateFiles.KeyAt(Path.Combine(options.KeysPath, "links.key"), LinkKeyBytes);
@@ -71,7 +74,7 @@ internal sealed class ServerShape : IAsyncDisposable
                 ports.LogName, async () => await ports.Log.DeclareAsync(shape.Topics.All, cancel), cancel);
             await patience.UntilAnsweredAsync($"{ports.LogName} or {ports.StoreName}", async () =>
             {
-                await AlertingSchema.MigrateAsync(ports.Store, ports.Dialect, ShapePipeline.SchemaSteps, cancel);
+                await AlertingSchema.MigrateAsync(ports.Store, ports.Dialect, ClusterTables.Steps, cancel);
                 await ports.CheckPositionsAsync(shape.Topics, cancel);
                 await shape.Catalog.RefreshAsync(cancel);
             }, cancel);

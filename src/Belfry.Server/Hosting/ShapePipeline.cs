@@ -1,8 +1,6 @@
 using System.Security.Cryptography;
 using Belfry.Alerting;
-using Belfry.Alerting.Access;
 using Belfry.Alerting.Incidents;
-using Belfry.Alerting.Storage;
 using Belfry.Deliveries;
 
 namespace Belfry.Server.Hosting;
@@ -10,8 +8,6 @@ namespace Belfry.Server.Hosting;
 /// <summary>The hops of a shape: the pipeline of all shapes on its ports, and what its drivers need.</summary>
 internal static class ShapePipeline
 {
-    public static IReadOnlyList<SchemaStep> SchemaSteps { get; } = [.. Pipeline.SchemaSteps, .. AccessSchema.Steps];
-
     /// <param name="shape">Opened.</param>
     /// <param name="baseUrl">What links in messages begin with.</param>
     public static IReadOnlyList<Hop> Hops(ServerShape shape, Uri baseUrl)
