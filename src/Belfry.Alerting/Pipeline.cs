@@ -13,7 +13,11 @@ using Microsoft.Extensions.Logging;
 namespace Belfry.Alerting;
 
 /// <summary>One step of an event's way. It runs until cancelled and heals itself from faults of its ports.</summary>
-public sealed record Hop(string Name, Func<CancellationToken, Task> RunAsync);
+public sealed record Hop(string Name, Func<CancellationToken, Task> RunAsync)
+{
+    /// <summary>A process runs it when it has one of these roles; none: every process does. Default: the name.</summary>
+    public IReadOnlyList<string> Roles { get; init; } = [Name];
+}
 
 /// <summary>
 /// The way of an event, hop by hop (design section 2): where a newcomer starts. The first hop, accept, is called by HTTP
@@ -31,9 +35,12 @@ public static class Pipeline
         Incidents(ports),
         Planning(ports),
         Scheduler(ports),
-        .. ports.Channels.Select(channel => new Hop($"dispatch-{channel.Name}", DispatchHop.Create(channel, ports).RunAsync)),
+        .. ports.Channels.Select(channel => new Hop($"dispatch-{channel.Name}", DispatchHop.Create(channel, ports).RunAsync)
+        {
+            Roles = [channel.Name],
+        }),
         Timeline(ports),
-        new("catalog", ports.Catalog.RunAsync),
+        new("catalog", ports.Catalog.RunAsync) { Roles = [] },
     ];
 
     // Events and commands of a service -> incidents, assignments, level timers: one transaction a batch.

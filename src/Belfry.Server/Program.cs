@@ -72,13 +72,14 @@ internal sealed class BelfryServer(WebApplication app, ServerShape shape, Listen
         app.UseAdministratorGate();
         app.UseSecurityHeaders();
         app.UseOutages();
-        app.UseStaticFiles();
+        if (options.Roles.ServesApi) app.UseStaticFiles();
         app.UseRouting();
         app.UseAuthentication();
         app.UseRequestGuard();
         app.UseAuthorization();
         app.UseAntiforgery();
         app.MapHealth();
+        if (!options.Roles.ServesApi) return new BelfryServer(app, shape, listen);
         app.MapEvents();
         app.MapSignIn();
         app.MapAccess();

@@ -50,7 +50,7 @@ internal sealed class EmbeddedPorts : ShapePorts
                 Deliveries = await SqliteDeliveryStore.OpenAsync(file, cancel),
                 Parked = await SqliteParkedRecordStore.OpenAsync(file, cancel),
                 Claims = new MemoryFastClaims(new MemoryFastClaimsOptions(), time),
-                Housekeeping = [new Hop("log-cleaner", cleaner.RunAsync)],
+                Housekeeping = [new Hop("log-cleaner", cleaner.RunAsync) { Roles = [] }],
             };
         }
         catch

@@ -12,6 +12,7 @@ internal static class ShapePipeline
 {
     public static IReadOnlyList<SchemaStep> SchemaSteps { get; } = [.. Pipeline.SchemaSteps, .. AccessSchema.Steps];
 
+    /// <summary>Those of this process's roles.</summary>
     /// <param name="shape">Opened.</param>
     /// <param name="baseUrl">What links in messages begin with.</param>
     public static IReadOnlyList<Hop> Hops(ServerShape shape, Uri baseUrl)
@@ -44,10 +45,10 @@ internal static class ShapePipeline
         {
             var watcher = new ChangeWatcher(
                 shape.Ports.Store, shape.Changes, shape.Time, shape.Loggers.CreateLogger<ChangeWatcher>());
-            hops.Add(new Hop("changes-of-others", watcher.RunAsync));
+            hops.Add(new Hop("changes-of-others", watcher.RunAsync) { Roles = [RoleSet.Api] });
         }
 
-        return hops;
+        return [.. hops.Where(shape.Options.Roles.Runs)];
     }
 
     private static IDeliveryChannel EmailChannel(ServerOptions options) => options.Smtp is { } smtp

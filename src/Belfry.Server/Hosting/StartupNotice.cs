@@ -15,8 +15,8 @@ internal sealed partial class StartupNotice(
     {
         if (!await lifetime.HasStartedAsync(stoppingToken)) return;
         var url = server.LocalUrl();
-        LogServing(logger, url, shape.Options.DataDir);
-        var setupUrl = gate.IsOpen ? null : await InviteAsync(url, stoppingToken);
+        LogServing(logger, url, shape.Options.DataDir, shape.Options.Roles);
+        var setupUrl = gate.IsOpen || !shape.Options.Roles.ServesApi ? null : await InviteAsync(url, stoppingToken);
         if (shape.Options.ReadyFile is not { } path) return;
         var mailDir = shape.Options.Smtp is null ? shape.Options.MailPath : null;
         ReadyFile.Write(path, new ReadyInfo(url, setupUrl, shape.Options.DataDir, demo?.AdminToken, demo?.IntegrationKey, mailDir));
@@ -32,6 +32,6 @@ internal sealed partial class StartupNotice(
         return link;
     }
 
-    [LoggerMessage(211, LogLevel.Information, "Belfry serves {Url}, data in {DataDir}")]
-    private static partial void LogServing(ILogger logger, string url, string dataDir);
+    [LoggerMessage(211, LogLevel.Information, "Belfry serves {Url}, data in {DataDir}, roles {Roles}")]
+    private static partial void LogServing(ILogger logger, string url, string dataDir, RoleSet roles);
 }
