@@ -62,6 +62,7 @@ internal sealed class BelfryServer(WebApplication app, ServerShape shape, Listen
         builder.Services.AddSecurity(options.KeysPath);
         builder.Services.AddSingleton(listen).AddHostedService<ListenWider>();
         builder.Services.AddHops();
+        builder.Services.BoundStop();
         builder.Services.AddApi();
         builder.Services.AddPages();
 
@@ -92,6 +93,6 @@ internal sealed class BelfryServer(WebApplication app, ServerShape shape, Listen
     public async ValueTask DisposeAsync()
     {
         await app.DisposeAsync();
-        await shape.DisposeAsync();
+        await shape.CloseInTimeAsync();
     }
 }

@@ -15,7 +15,7 @@ using Belfry.Sqlite;
 namespace Belfry.Server.Hosting;
 
 /// <summary>The entry types of all modules over the ports of one shape.</summary>
-internal sealed class ServerShape : IAsyncDisposable
+internal sealed partial class ServerShape : IAsyncDisposable
 {
     private const int LinkKeyBytes = 32;
 
@@ -97,4 +97,20 @@ internal sealed class ServerShape : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => Ports.DisposeAsync();
+
+    /// <summary>As <see cref="DisposeAsync"/>, giving up on drivers that take longer than a stop may.</summary>
+    public async ValueTask CloseInTimeAsync()
+    {
+        try
+        {
+            await DisposeAsync().AsTask().WaitAsync(StopLimits.CloseMax, Time);
+        }
+        catch (TimeoutException)
+        {
+            LogNotClosed(Loggers.CreateLogger<ServerShape>(), Ports.LogName, Ports.StoreName, StopLimits.CloseMax);
+        }
+    }
+
+    [LoggerMessage(241, LogLevel.Warning, "{Log} or {Store} could not be closed within {Limit}; the process ends without")]
+    private static partial void LogNotClosed(ILogger logger, string log, string store, TimeSpan limit);
 }
