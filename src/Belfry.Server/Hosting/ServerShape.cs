@@ -25,7 +25,7 @@ internal sealed partial class ServerShape : IAsyncDisposable
         Topics = options.Cluster is { } cluster ? new Topics(cluster.Topics.Prefix, cluster.Topics.Partitions) : new Topics();
         Ids = new IdSource(() => Guid.CreateVersion7(time.GetUtcNow()));
         Catalog = new CatalogReader(ports.Store, ports.Log, time, loggers.CreateLogger<CatalogReader>());
-        LinkKey = PrivateFiles.KeyAt(Path.Combine(options.KeysPath, "links.key"), LinkKeyBytes);
+        LinkKey = PrivateFiles.KeyAt(LinksKeyOf(options), LinkKeyBytes);
         var box = new SecretBox(PrivateFiles.KeyAt(SecretsKeyOf(options), SecretBox.KeyBytes));
         People = new PeopleStore(ports.Store, Catalog, Topics, Ids, RandomNumberGenerator.Fill, box);
         Services = new CatalogStore(ports.Store, Catalog, Ids, RandomNumberGenerator.Fill);
@@ -51,7 +51,8 @@ internal sealed partial class ServerShape : IAsyncDisposable
     /// <exception cref="SqliteFileInUseException">Another process serves this folder.</exception>
     /// <exception cref="TopicMismatchException">A topic was made with another partition count.</exception>
     /// <exception cref="InvalidOperationException">
-    /// A key in the folder is damaged, or not the one that secrets are sealed with; or log and stores do not belong together.
+    /// A key in the folder is damaged, not the one that secrets are sealed with, or not the other instances'; or log and stores do not
+    /// belong together.
     /// </exception>
     public static async Task<ServerShape> OpenAsync(
         ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
@@ -66,6 +67,7 @@ internal sealed partial class ServerShape : IAsyncDisposable
             var shape = new ServerShape(options, ports, time, loggers);
             await ports.Log.DeclareAsync(shape.Topics.All, cancel);
             await AlertingSchema.MigrateAsync(ports.Store, ports.Dialect, ShapePipeline.SchemaSteps, cancel);
+            if (ports.AreShared) await SharedKeys.CheckAsync(ports, options.KeysPath, [LinksKeyOf(options), SecretsKeyOf(options)], cancel);
             await ports.CheckPositionsAsync(shape.Topics, cancel);
             await shape.Catalog.RefreshAsync(cancel);
             if (await shape.People.SecretsWithoutKeyAsync(cancel) is > 0 and var count)
@@ -78,6 +80,8 @@ internal sealed partial class ServerShape : IAsyncDisposable
             await using (ports) throw;
         }
     }
+
+    private static string LinksKeyOf(ServerOptions options) => Path.Combine(options.KeysPath, "links.key");
 
     private static string SecretsKeyOf(ServerOptions options) => Path.Combine(options.KeysPath, "secrets.key");
 

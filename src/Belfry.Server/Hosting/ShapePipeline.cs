@@ -10,7 +10,7 @@ namespace Belfry.Server.Hosting;
 /// <summary>The hops of a shape: the pipeline of all shapes on its ports, and what its drivers need.</summary>
 internal static class ShapePipeline
 {
-    public static IReadOnlyList<SchemaStep> SchemaSteps { get; } = [.. Pipeline.SchemaSteps, .. AccessSchema.Steps];
+    public static IReadOnlyList<SchemaStep> SchemaSteps { get; } = [.. Pipeline.SchemaSteps, .. AccessSchema.Steps, SharedKeys.Schema];
 
     /// <summary>Those of this process's roles.</summary>
     /// <param name="shape">Opened.</param>
