@@ -25,7 +25,10 @@ internal sealed partial class StartupNotice(
     // To the console and not to the log, which may be kept and read by others: the link makes an administrator.
     private async Task<string> InviteAsync(string url, CancellationToken cancel)
     {
-        var secret = await shape.Access.InviteAsync(null, SetupLifetime, new Actor(null, "start"), shape.Time.GetUtcNow(), cancel);
+        var (by, now) = (new Actor(null, "start"), shape.Time.GetUtcNow());
+        var secret = shape.Ports.AreShared
+            ? await shape.Access.InviteBesidesAsync(SetupLifetime, by, now, cancel)
+            : await shape.Access.InviteAsync(null, SetupLifetime, by, now, cancel);
         var link = $"{url}/setup/{secret.Text}";
         await Console.Out.WriteLineAsync(
             $"\nNobody can sign in yet. Make the first administrator within a day, on this machine:\n\n    {link}\n");
