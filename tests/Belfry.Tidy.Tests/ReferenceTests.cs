@@ -28,6 +28,8 @@ public class ReferenceTests
         [
             "Belfry.Alerting", "Belfry.Sqlite", "Belfry.Kafka", "Belfry.Postgres", "Belfry.Redis", "Microsoft.AspNetCore.OpenApi", "Dapper",
         ],
+        // It starts the server and what that runs on, and links none of it.
+        ["Belfry.Local"] = ["Microsoft.AspNetCore.App"],
         ["Belfry.Cli"] = ["Belfry.Alerting", "Belfry.Sqlite", "System.CommandLine"],
     };
 
