@@ -73,7 +73,8 @@ internal sealed class BelfryServer(WebApplication app, ServerShape shape, Listen
         app.UseAdministratorGate();
         app.UseSecurityHeaders();
         app.UseOutages();
-        if (options.Roles.ServesApi) app.UseStaticFiles();
+        if (!options.Roles.ServesApi) app.UseHealthAlone();
+        app.UseStaticFiles();
         app.UseRouting();
         app.UseAuthentication();
         app.UseRequestGuard();
