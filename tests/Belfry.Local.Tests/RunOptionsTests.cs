@@ -55,13 +55,17 @@ public sealed class RunOptionsTests : IDisposable
     [Fact]
     public void All_faults_are_named_at_once() =>
         Should.Throw<UsageException>(() => RunOptions.Read(
-            ["--instances", "17", "--brokers", "2", "--shape", "embedded", "--config", "/none.json", "--data"])).Message.ShouldBe("""
+            ["--instances", "17", "--brokers", "2", "--shape", "embedded", "--data"])).Message.ShouldBe("""
             --data needs a value.
-            --config: The configuration file '/none.json' was not found and is not optional. The expected physical path was '/none.json'.
             --shape is 'embedded'; several processes, and those that share services, are of the shape 'clustered'.
             --instances is '17', 1 to 16 is needed.
             --brokers is '2', 1 or 3 is needed.
             """);
+
+    [Fact]
+    public void A_configuration_that_is_not_there_is_a_fault() =>
+        Should.Throw<UsageException>(() => RunOptions.Read(["--config", "/none.json"])).Message
+            .ShouldStartWith("--config: The configuration file '/none.json' was not found");
 
     [Fact]
     public void Ports_that_do_not_exist_are_a_fault() =>

@@ -75,7 +75,12 @@ internal sealed class Instance : IDisposable
             throw new InvalidOperationException($"Instance {Number}, process {_process.Id}, takes no signal.");
     }
 
-    public void Dispose() => _process.Dispose();
+    public void Dispose()
+    {
+        // It may have been written when nobody waited for it any more.
+        File.Delete(_readyFile);
+        _process.Dispose();
+    }
 
     private static string ServerDll
     {
