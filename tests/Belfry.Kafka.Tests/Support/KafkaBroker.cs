@@ -34,6 +34,14 @@ internal static class KafkaBroker
         return await Started.Value;
     }
 
+    /// <summary>The script that starts brokers of one's own; skips the test where that cannot be.</summary>
+    public static string ScriptOrSkip()
+    {
+        Native.Need();
+        if (WhyNone() is { } reason) Native.SkipOrFail(reason);
+        return Script()!;
+    }
+
     private static string? WhyNone()
     {
         if (Script() is null) return "no Kafka: set BELFRY_TEST_KAFKA to a broker, or BELFRY_SHARED to the folder that holds kafka/kafka";
@@ -64,7 +72,7 @@ internal static class KafkaBroker
         var start = new ProcessStartInfo(script) { RedirectStandardOutput = true, RedirectStandardError = true };
         // A broker of minutes starts sooner when its code is not compiled twice.
         start.Environment["KAFKA_TIER"] = "1";
-        foreach (var word in (string[])["start", folder, "--port", $"{FreePort()}"]) start.ArgumentList.Add(word);
+        foreach (var word in (string[])["start", folder, "--port", $"{FreePorts(1)}"]) start.ArgumentList.Add(word);
         foreach (var setting in Settings)
         {
             start.ArgumentList.Add("--set");
@@ -78,25 +86,30 @@ internal static class KafkaBroker
             : throw new InvalidOperationException($"{script} did not start: {starting.StandardError.ReadToEnd()}");
     }
 
-    /// <summary>A port with a free one a hundred above it, for the controller.</summary>
-    private static int FreePort()
+    /// <summary>The first of as many free ports in a row, each with a free one a hundred above it, for the controllers.</summary>
+    public static int FreePorts(int brokers)
     {
         while (true)
         {
             using var listener = new TcpListener(IPAddress.Loopback, 0);
             listener.Start();
             var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-            if (port > 60_000) continue;
-            try
-            {
-                using var second = new TcpListener(IPAddress.Loopback, port + 100);
-                second.Start();
+            if (port < 60_000 && Enumerable.Range(1, brokers - 1).Concat(Enumerable.Range(100, brokers)).All(more => IsFree(port + more)))
                 return port;
-            }
-            catch (SocketException)
-            {
-                // Taken; another pair will do.
-            }
+        }
+    }
+
+    private static bool IsFree(int port)
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
         }
     }
 }
