@@ -65,7 +65,7 @@ public sealed class RunOptionsTests : IDisposable
     [Fact]
     public void A_configuration_that_is_not_there_is_a_fault() =>
         Should.Throw<UsageException>(() => RunOptions.Read(["--config", "/none.json"])).Message
-            .ShouldStartWith("--config: The configuration file '/none.json' was not found");
+            .ShouldStartWith("--config: The configuration file 'none.json' was not found");
 
     [Fact]
     public void Ports_that_do_not_exist_are_a_fault() =>

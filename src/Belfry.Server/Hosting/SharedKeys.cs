@@ -36,8 +36,9 @@ internal static class SharedKeys
         if (foreign.Count > 0)
             throw new InvalidOperationException(
                 $"{string.Join(" and ", foreign)} in '{folder}' (--keys) {(foreign.Count == 1 ? "is" : "are")} not what the other " +
-                $"instances on {ports.StoreName} have: give all instances one folder, by a mount. If the old keys are lost, stop all instances, " +
-                "delete the rows of the table shared_key, and expect links sent before to be refused.");
+                $"instances on {ports.StoreName} have: give all instances one folder, by a mount. " +
+                "If the old keys are lost, stop all instances, delete the rows of the table shared_key, and expect links sent before " +
+                "to be refused.");
     }
 
     /// <summary>Tells keys apart, and nothing of the key to who reads the store.</summary>
