@@ -13,7 +13,11 @@ using Microsoft.Extensions.Logging;
 namespace Belfry.Alerting;
 
 /// <summary>One step of an event's way. It runs until cancelled and heals itself from faults of its ports.</summary>
-public sealed record Hop(string Name, Func<CancellationToken, Task> RunAsync);
+public sealed record Hop(string Name, Func<CancellationToken, Task> RunAsync)
+{
+    /// <summary>A process runs it when it has one of these roles; none: every process does. Default: the name.</summary>
+    public IReadOnlyList<string> Roles { get; init; } = [Name];
+}
 
 /// <summary>
 /// The way of an event, hop by hop (design section 2): where a newcomer starts. The first hop, accept, is called by HTTP
@@ -32,10 +36,13 @@ public static class Pipeline
         Planning(ports),
         Scheduler(ports),
         .. ports.Topics.RetiredScheduledTasks.Select(retired => Carrier(retired.Topic, retired.Generation, ports)),
-        .. ports.Channels.Select(channel => new Hop($"dispatch-{channel.Name}", DispatchHop.Create(channel, ports).RunAsync)),
+        .. ports.Channels.Select(channel => new Hop($"dispatch-{channel.Name}", DispatchHop.Create(channel, ports).RunAsync)
+        {
+            Roles = [channel.Name],
+        }),
         Timeline(ports),
-        new("catalog", ports.Catalog.RunAsync),
-        .. ports.Trail is { } trail ? [new Hop("event-trail", trail.RunAsync)] : Array.Empty<Hop>(),
+        new("catalog", ports.Catalog.RunAsync) { Roles = [] },
+        .. ports.Trail is { } trail ? [new Hop("event-trail", trail.RunAsync) { Roles = [] }] : Array.Empty<Hop>(),
     ];
 
     // Events and commands of a service -> incidents, assignments, level timers: one transaction a batch.
@@ -59,7 +66,10 @@ public static class Pipeline
     private static Hop Carrier(TopicDeclaration retired, int generation, PipelinePorts ports) => new(
         $"carry-{retired.Name}", new RetiredTopicCarrier(
         ports.Log, retired.Name, ports.Topics.SchedulerGroup(generation), ports.Topics.ScheduledTasks.Name, ports.Options.Consumer,
-        ports.Time, ports.Loggers).RunAsync);
+        ports.Time, ports.Loggers).RunAsync)
+    {
+        Roles = ["scheduler"],
+    };
 
     // Everything that happened to an incident -> its story, readable and rebuildable.
     private static Hop Timeline(PipelinePorts ports) => Consume(

@@ -166,7 +166,7 @@ public sealed class RelayKillTests
     /// <summary>A database of this test's own.</summary>
     private static async Task<PostgresOptions> DatabaseAsync() => new()
     {
-        ConnectionString = await ClusteredTests.DatabaseAsync(),
+        ConnectionString = await Cluster.DatabaseAsync((await PostgresServer.GetAsync()).ConnectionString),
         Schema = "relays",
         ConnectionsMax = 8,
     };

@@ -35,6 +35,8 @@ public class ReferenceTests
         [
             "Belfry.Alerting", "Belfry.Cluster", "Belfry.Kafka", "Belfry.Postgres", "System.CommandLine", "Microsoft.AspNetCore.App",
         ],
+        // It starts the server and what that runs on, and links none of it.
+        ["Belfry.Local"] = ["Microsoft.AspNetCore.App"],
     };
 
     private static readonly string[] ForEverybody = ["Microsoft.Extensions.Logging.Abstractions"];

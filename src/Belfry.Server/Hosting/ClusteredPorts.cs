@@ -70,7 +70,8 @@ internal sealed class ClusteredPorts : ShapePorts
                 Claims = claims,
                 Hints = hints,
                 Detour = detour,
-                Housekeeping = [new Hop("accepted-events", detour.RunAsync)],
+                // Who takes events may fill it, and who waits for events empties it also when the former is gone.
+                Housekeeping = [new Hop("accepted-events", detour.RunAsync) { Roles = [RoleSet.Api, "incidents"] }],
             };
         }
         catch

@@ -52,7 +52,7 @@ internal sealed class EmbeddedPorts : ShapePorts
                 Parked = await SqliteParkedRecordStore.OpenAsync(file, cancel),
                 Claims = new MemoryFastClaims(new MemoryFastClaimsOptions(), time),
                 Hints = new MemoryHintStore(new MemoryHintStoreOptions(), time),
-                Housekeeping = [new Hop("log-cleaner", cleaner.RunAsync)],
+                Housekeeping = [new Hop("log-cleaner", cleaner.RunAsync) { Roles = [] }],
             };
         }
         catch

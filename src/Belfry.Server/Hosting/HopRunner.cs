@@ -50,6 +50,16 @@ internal sealed partial class HopRunner(
         await Task.WhenAll(hops.Select((hop, at) => threads.RunAsync(() => KeepRunningAsync(hop, at, stoppingToken))));
     }
 
+    /// <summary>
+    /// Hops that do not end in time are left behind: what they held comes again, from the log or the store, to whoever is next.
+    /// </summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        var left = Statuses.Where(status => status.Running).Select(status => status.Name).ToList();
+        if (left.Count > 0) LogNotDrained(logger, string.Join(", ", left));
+    }
+
     private async Task KeepRunningAsync(Hop hop, int at, CancellationToken cancel)
     {
         var pause = PauseMin;
@@ -102,6 +112,9 @@ internal sealed partial class HopRunner(
 
     [LoggerMessage(201, LogLevel.Error, "Hop '{Hop}' ended by itself; it will be started again")]
     private static partial void LogEnded(ILogger logger, string hop);
+
+    [LoggerMessage(203, LogLevel.Warning, "The server stops before these have drained: {Hops}; nothing is lost, some of it may run again")]
+    private static partial void LogNotDrained(ILogger logger, string hops);
 
     [LoggerMessage(202, LogLevel.Error, "Hop '{Hop}' failed; it will be started again")]
     private static partial void LogFailed(ILogger logger, string hop, Exception fault);

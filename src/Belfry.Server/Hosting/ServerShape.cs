@@ -16,7 +16,7 @@ using Belfry.Sqlite;
 namespace Belfry.Server.Hosting;
 
 /// <summary>The entry types of all modules over the ports of one shape.</summary>
-internal sealed class ServerShape : IAsyncDisposable
+internal sealed partial class ServerShape : IAsyncDisposable
 {
     private const int LinkKeyBytes = 32;
 
@@ -28,7 +28,7 @@ internal sealed class ServerShape : IAsyncDisposable
             : new Topics();
         Ids = new IdSource(() => Guid.CreateVersion7(time.GetUtcNow()));
         Catalog = new CatalogReader(ports.Store, ports.Log, time, loggers.CreateLogger<CatalogReader>());
-        LinkKey = PrivateFiles.KeyAt(Path.Combine(options.KeysPath, "links.key"), LinkKeyBytes);
+        LinkKey = PrivateFiles.KeyAt(LinksKeyOf(options), LinkKeyBytes);
         var box = new SecretBox(PrivateFiles.KeyAt(SecretsKeyOf(options), SecretBox.KeyBytes));
         People = new PeopleStore(ports.Store, Catalog, Topics, Ids, RandomNumberGenerator.Fill, box);
         Services = new CatalogStore(ports.Store, Catalog, Ids, RandomNumberGenerator.Fill);
@@ -56,7 +56,8 @@ internal sealed class ServerShape : IAsyncDisposable
     /// <exception cref="SqliteFileInUseException">Another process serves this folder.</exception>
     /// <exception cref="TopicMismatchException">A topic was made with another partition count.</exception>
     /// <exception cref="InvalidOperationException">
-    /// A key in the folder is damaged, or not the one that secrets are sealed with; or log and stores do not belong together.
+    /// A key in the folder is damaged, not the one that secrets are sealed with, or not the other instances'; or log and stores do not
+    /// belong together.
     /// </exception>
     public static async Task<ServerShape> OpenAsync(
         ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
@@ -74,7 +75,9 @@ internal sealed class ServerShape : IAsyncDisposable
                 ports.LogName, async () => await ports.Log.DeclareAsync(shape.Topics.All, cancel), cancel);
             await patience.UntilAnsweredAsync($"{ports.LogName} or {ports.StoreName}", async () =>
             {
-                await AlertingSchema.MigrateAsync(ports.Store, ports.Dialect, ClusterTables.Steps, cancel);
+                await AlertingSchema.MigrateAsync(ports.Store, ports.Dialect, [.. ClusterTables.Steps, SharedKeys.Schema], cancel);
+                if (ports.AreShared)
+                    await SharedKeys.CheckAsync(ports, options.KeysPath, [LinksKeyOf(options), SecretsKeyOf(options)], cancel);
                 await ports.CheckPositionsAsync(shape.Topics, cancel);
                 await shape.Catalog.RefreshAsync(cancel);
             }, cancel);
@@ -88,6 +91,8 @@ internal sealed class ServerShape : IAsyncDisposable
             await using (ports) throw;
         }
     }
+
+    private static string LinksKeyOf(ServerOptions options) => Path.Combine(options.KeysPath, "links.key");
 
     private static string SecretsKeyOf(ServerOptions options) => Path.Combine(options.KeysPath, "secrets.key");
 
@@ -108,4 +113,20 @@ internal sealed class ServerShape : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => Ports.DisposeAsync();
+
+    /// <summary>As <see cref="DisposeAsync"/>, giving up on drivers that take longer than a stop may.</summary>
+    public async ValueTask CloseInTimeAsync()
+    {
+        try
+        {
+            await DisposeAsync().AsTask().WaitAsync(StopLimits.CloseMax, Time);
+        }
+        catch (TimeoutException)
+        {
+            LogNotClosed(Loggers.CreateLogger<ServerShape>(), Ports.LogName, Ports.StoreName, StopLimits.CloseMax);
+        }
+    }
+
+    [LoggerMessage(241, LogLevel.Warning, "{Log} or {Store} could not be closed within {Limit}; the process ends without")]
+    private static partial void LogNotClosed(ILogger logger, string log, string store, TimeSpan limit);
 }

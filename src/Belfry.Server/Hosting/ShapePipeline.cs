@@ -8,6 +8,7 @@ namespace Belfry.Server.Hosting;
 /// <summary>The hops of a shape: the pipeline of all shapes on its ports, and what its drivers need.</summary>
 internal static class ShapePipeline
 {
+    /// <summary>Those of this process's roles.</summary>
     /// <param name="shape">Opened.</param>
     /// <param name="baseUrl">What links in messages begin with.</param>
     public static IReadOnlyList<Hop> Hops(ServerShape shape, Uri baseUrl)
@@ -41,10 +42,10 @@ internal static class ShapePipeline
         {
             var watcher = new ChangeWatcher(
                 shape.Ports.Store, shape.Changes, shape.Time, shape.Loggers.CreateLogger<ChangeWatcher>());
-            hops.Add(new Hop("changes-of-others", watcher.RunAsync));
+            hops.Add(new Hop("changes-of-others", watcher.RunAsync) { Roles = [RoleSet.Api] });
         }
 
-        return hops;
+        return [.. hops.Where(shape.Options.Roles.Runs)];
     }
 
     private static IDeliveryChannel EmailChannel(ServerOptions options) => options.Smtp is { } smtp

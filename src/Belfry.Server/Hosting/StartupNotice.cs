@@ -19,8 +19,8 @@ internal sealed partial class StartupNotice(
     {
         if (!await lifetime.HasStartedAsync(stoppingToken)) return;
         var url = server.LocalUrl();
-        LogServing(logger, url, shape.Options.DataDir);
-        var setupUrl = gate.IsOpen ? null : await InviteAsync(url, stoppingToken);
+        LogServing(logger, url, shape.Options.DataDir, shape.Options.Roles);
+        var setupUrl = gate.IsOpen || !shape.Options.Roles.ServesApi ? null : await InviteAsync(url, stoppingToken);
         if (shape.Options.ReadyFile is not { } path) return;
         var mailDir = shape.Options.Smtp is null ? shape.Options.MailPath : null;
         ReadyFile.Write(path, new ReadyInfo(url, setupUrl, shape.Options.DataDir, demo?.AdminToken, demo?.IntegrationKey, mailDir));
@@ -43,7 +43,10 @@ internal sealed partial class StartupNotice(
         {
             try
             {
-                return await shape.Access.InviteAsync(null, SetupLifetime, new Actor(null, "start"), shape.Time.GetUtcNow(), cancel);
+                var (by, now) = (new Actor(null, "start"), shape.Time.GetUtcNow());
+                return shape.Ports.AreShared
+                    ? await shape.Access.InviteBesidesAsync(SetupLifetime, by, now, cancel)
+                    : await shape.Access.InviteAsync(null, SetupLifetime, by, now, cancel);
             }
             catch (StoreUnavailableException fault)
             {
@@ -53,8 +56,8 @@ internal sealed partial class StartupNotice(
         }
     }
 
-    [LoggerMessage(211, LogLevel.Information, "Belfry serves {Url}, data in {DataDir}")]
-    private static partial void LogServing(ILogger logger, string url, string dataDir);
+    [LoggerMessage(211, LogLevel.Information, "Belfry serves {Url}, data in {DataDir}, roles {Roles}")]
+    private static partial void LogServing(ILogger logger, string url, string dataDir, RoleSet roles);
 
     [LoggerMessage(212, LogLevel.Warning, "The set-up link could not be made; again in {Pause}: {Reason}")]
     private static partial void LogNotInvited(ILogger logger, TimeSpan pause, string reason);

@@ -26,4 +26,15 @@ internal static class KafkaBroker
         if (!IsExternal && KafkaProcess.WhyNone() is { } reason) Native.SkipOrFail(reason);
         return await Started.Value;
     }
+
+    /// <summary>The script that starts brokers of one's own; skips the test where that cannot be.</summary>
+    public static string ScriptOrSkip()
+    {
+        Native.Need();
+        if (KafkaProcess.WhyNone() is { } reason) Native.SkipOrFail(reason);
+        return KafkaProcess.Script()!;
+    }
+
+    /// <inheritdoc cref="KafkaProcess.FreePorts"/>
+    public static int FreePorts(int brokers) => KafkaProcess.FreePorts(brokers);
 }

@@ -42,7 +42,7 @@ internal static class KafkaProcess
         });
         var start = new ProcessStartInfo(script) { RedirectStandardOutput = true, RedirectStandardError = true };
         if (!compiledTwice) start.Environment["KAFKA_TIER"] = "1";
-        foreach (var word in (string[])["start", folder, "--port", $"{FreePort()}"]) start.ArgumentList.Add(word);
+        foreach (var word in (string[])["start", folder, "--port", $"{FreePorts(1)}"]) start.ArgumentList.Add(word);
         foreach (var setting in settings)
         {
             start.ArgumentList.Add("--set");
@@ -56,7 +56,8 @@ internal static class KafkaProcess
             : throw new InvalidOperationException($"{script} did not start: {starting.StandardError.ReadToEnd()}");
     }
 
-    private static string? Script()
+    /// <summary>Null where there is none.</summary>
+    public static string? Script()
     {
         var places = new List<string>();
         if (Environment.GetEnvironmentVariable("BELFRY_SHARED") is { Length: > 0 } shared) places.Add(shared);
@@ -65,25 +66,30 @@ internal static class KafkaProcess
         return places.Select(place => Path.Combine(place, "kafka", "kafka")).FirstOrDefault(File.Exists);
     }
 
-    /// <summary>A port with a free one a hundred above it, for the controller.</summary>
-    private static int FreePort()
+    /// <summary>The first of as many free ports in a row, each with a free one a hundred above it, for the controllers.</summary>
+    public static int FreePorts(int brokers)
     {
         while (true)
         {
             using var listener = new TcpListener(IPAddress.Loopback, 0);
             listener.Start();
             var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-            if (port > 60_000) continue;
-            try
-            {
-                using var second = new TcpListener(IPAddress.Loopback, port + 100);
-                second.Start();
+            if (port < 60_000 && Enumerable.Range(1, brokers - 1).Concat(Enumerable.Range(100, brokers)).All(more => IsFree(port + more)))
                 return port;
-            }
-            catch (SocketException)
-            {
-                // Taken; another pair will do.
-            }
+        }
+    }
+
+    private static bool IsFree(int port)
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
         }
     }
 }

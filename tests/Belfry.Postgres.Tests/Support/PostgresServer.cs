@@ -53,6 +53,18 @@ internal sealed class PostgresServer
         await RunAsync(["kill", "-9", $"{pid}"]);
     }
 
+    /// <summary>SIGSTOP to all of it: connections stay open and are made, and nothing is answered, until <see cref="ThawAsync"/>.</summary>
+    public Task FreezeAsync() => SignalAllAsync("STOP");
+
+    public Task ThawAsync() => SignalAllAsync("CONT");
+
+    private async Task SignalAllAsync(string signal)
+    {
+        Skip.IfNot(IsOwn, $"A server given by {Variable} is not frozen.");
+        var pid = Path.Combine(_folder, "data", "postmaster.pid");
+        await RunAsync(["sh", "-c", $"main=$(head -n 1 '{pid}'); kill -{signal} $main $(ps -o pid= --ppid $main)"]);
+    }
+
     /// <summary>Asks until the server takes connections again.</summary>
     public async Task WaitUntilReadyAsync()
     {
