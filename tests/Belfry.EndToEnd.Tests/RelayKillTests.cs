@@ -7,6 +7,7 @@ using Belfry.Kafka.Tests;
 using Belfry.Log;
 using Belfry.Outbox;
 using Belfry.Postgres;
+using Belfry.Postgres.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 

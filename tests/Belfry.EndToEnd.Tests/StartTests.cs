@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Belfry.EndToEnd.Tests.Support;
 using Belfry.Kafka.Tests;
+using Belfry.Postgres.Tests;
 using Npgsql;
 
 namespace Belfry.EndToEnd.Tests;

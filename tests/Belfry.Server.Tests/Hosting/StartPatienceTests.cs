@@ -1,3 +1,4 @@
+using Belfry.Cluster;
 using Belfry.Log;
 using Belfry.Outbox;
 using Belfry.Server.Hosting;
