@@ -34,7 +34,8 @@ try
     var results = await DrillGroup.RunAsync(asked.Plans, asked.Form, asked.OutFolder, Console.WriteLine, stop.Token);
     return results.Count >= asked.Plans.Count && results.All(result => result.Passed) ? 0 : 1;
 }
-catch (Exception fault) when (fault is InvalidOperationException or HttpRequestException or TimeoutException or Confluent.Kafka.KafkaException)
+catch (Exception fault) when (fault is InvalidOperationException or HttpRequestException or TimeoutException
+    or Confluent.Kafka.KafkaException)
 {
     // What the drills that ran have said stands in the report.
     Console.Error.WriteLine($"drill: broken off: {fault}");

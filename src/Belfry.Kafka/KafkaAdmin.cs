@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Belfry.Kafka;
 
 /// <summary>
-/// The admin client, lent to several requests at a time. After one that nobody answered it is made anew: a client whose brokers had all died
+/// The admin client, lent to several requests at a time. After one that nobody answered it is made anew: a client whose brokers had all
+/// died
 /// was seen to let every later request time out, for minutes after they were back, while a new one was answered at once. Any thread.
 /// </summary>
 internal sealed class KafkaAdmin : IDisposable

@@ -35,7 +35,8 @@ internal sealed class BareProducer : IDisposable
         {
             try
             {
-                _producer.Produce(new TopicPartition(topic, partition), new Message<byte[], byte[]> { Key = key, Value = value }, _reported);
+                _producer.Produce(
+                    new TopicPartition(topic, partition), new Message<byte[], byte[]> { Key = key, Value = value }, _reported);
                 return;
             }
             catch (ProduceException<byte[], byte[]> fault) when (fault.Error.Code == ErrorCode.Local_QueueFull)

@@ -16,7 +16,9 @@ namespace Belfry.Bench.Log;
 internal sealed class BenchKafka : IAsyncDisposable
 {
     private static readonly Lazy<string> Broker = new(() => KafkaProcess.External
-        ?? (KafkaProcess.WhyNone() is { } reason ? throw new InvalidOperationException(reason) : KafkaProcess.Start([], compiledTwice: true)));
+        ?? (KafkaProcess.WhyNone() is { } reason
+            ? throw new InvalidOperationException(reason)
+            : KafkaProcess.Start([], compiledTwice: true)));
 
     private readonly string _folder = Directory.CreateTempSubdirectory("belfry-bench-").FullName;
     private readonly SqliteFile _file;

@@ -60,7 +60,8 @@ internal static class PageOrderChecks
                 attempt.Operation == Operation.Trigger && HistoryIndex.TextOf(attempt.Key, attempt.Value) == incident.Title).ToList();
             var first = incident.Entries.FirstOrDefault(entry => entry is { Type: "notify", State: "planned" })?.NotificationId;
             // Of a request without an answer nobody knows which incident it opened, or when.
-            if (opening.Count == 0 || opening.Any(attempt => attempt.Outcome == Outcome.Unknown) || first is null || index.ReceiptsOf[first].FirstOrDefault() is not { } page) continue;
+            if (opening.Count == 0 || opening.Any(attempt => attempt.Outcome == Outcome.Unknown) || first is null
+                || index.ReceiptsOf[first].FirstOrDefault() is not { } page) continue;
             opened.Add((
                 incident.Key, opening.Min(attempt => attempt.InvokedNs),
                 opening.Where(a => a.Outcome == Outcome.Ok).Select(a => a.EndedNs).DefaultIfEmpty(long.MaxValue).Min(), page.BeginNs));

@@ -20,6 +20,7 @@ public static class PlanningHop
     {
         var group = Group(topics).Name;
         return (_, sources) => new BatchOwner(
-            sources, new PlanningFold(group, sources, log, topics, time), new BatchOwnerOptions { TurnInterval = TurnInterval }, time, logger);
+            sources, new PlanningFold(group, sources, log, topics, time), new BatchOwnerOptions { TurnInterval = TurnInterval }, time,
+            logger);
     }
 }
