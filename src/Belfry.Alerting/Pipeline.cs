@@ -6,6 +6,7 @@ using Belfry.Alerting.People;
 using Belfry.Alerting.Planning;
 using Belfry.Alerting.Storage;
 using Belfry.Alerting.Timeline;
+using Belfry.Deliveries;
 using Belfry.Log;
 using Belfry.Scheduling;
 using Microsoft.Extensions.Logging;
@@ -13,7 +14,11 @@ using Microsoft.Extensions.Logging;
 namespace Belfry.Alerting;
 
 /// <summary>One step of an event's way. It runs until cancelled and heals itself from faults of its ports.</summary>
-public sealed record Hop(string Name, Func<CancellationToken, Task> RunAsync);
+public sealed record Hop(string Name, Func<CancellationToken, Task> RunAsync)
+{
+    /// <summary>What it reads the log with, for health and metrics; null for one that reads no log.</summary>
+    public ConsumerRunner? Consumer { get; init; }
+}
 
 /// <summary>
 /// The way of an event, hop by hop (design section 2): where a newcomer starts. The first hop, accept, is called by HTTP
@@ -31,7 +36,7 @@ public static class Pipeline
         Incidents(ports),
         Planning(ports),
         Scheduler(ports),
-        .. ports.Channels.Select(channel => new Hop($"dispatch-{channel.Name}", DispatchHop.Create(channel, ports).RunAsync)),
+        .. ports.Channels.Select(channel => Dispatch(channel, ports)),
         Timeline(ports),
         new("catalog", ports.Catalog.RunAsync),
     ];
@@ -48,10 +53,21 @@ public static class Pipeline
         ports.Log, ports.Topics, ports.Time, logger));
 
     // Tasks whose time has come -> "timer fired" on the topic of the incident's or the user's owner.
-    private static Hop Scheduler(PipelinePorts ports) => new("scheduler", new SchedulerWorker(
-        ports.Log, ports.Topics.ScheduledTasks, ports.Topics.Prefix + "scheduler", ports.Tasks,
-        [new IncidentTimerHandler(ports.Log, ports.Topics), new PlanningRuleHandler(ports.Log, ports.Topics)],
-        ports.Options.Scheduler, ports.Options.Consumer, ports.Time, ports.Loggers).RunAsync);
+    private static Hop Scheduler(PipelinePorts ports)
+    {
+        var worker = new SchedulerWorker(
+            ports.Log, ports.Topics.ScheduledTasks, ports.Topics.Prefix + "scheduler", ports.Tasks,
+            [new IncidentTimerHandler(ports.Log, ports.Topics), new PlanningRuleHandler(ports.Log, ports.Topics)],
+            ports.Options.Scheduler, ports.Options.Consumer, ports.Time, ports.Loggers);
+        return new Hop("scheduler", worker.RunAsync) { Consumer = worker.Runner };
+    }
+
+    // Notifications of one channel -> its provider, once each.
+    private static Hop Dispatch(IDeliveryChannel channel, PipelinePorts ports)
+    {
+        var worker = DispatchHop.Create(channel, ports);
+        return new Hop($"dispatch-{channel.Name}", worker.RunAsync) { Consumer = worker.Runner };
+    }
 
     // Everything that happened to an incident -> its story, readable and rebuildable.
     private static Hop Timeline(PipelinePorts ports) => Consume(
@@ -61,6 +77,7 @@ public static class Pipeline
     private static Hop Consume(PipelinePorts ports, string name, ConsumerGroup group, Func<ILogger, PartitionOwnerFactory> owners)
     {
         var logger = ports.Loggers.CreateLogger($"Belfry.{name}");
-        return new Hop(name, new ConsumerRunner(ports.Log, group, owners(logger), ports.Options.Consumer, ports.Time, logger).RunAsync);
+        var runner = new ConsumerRunner(ports.Log, group, owners(logger), ports.Options.Consumer, ports.Time, logger);
+        return new Hop(name, runner.RunAsync) { Consumer = runner };
     }
 }

@@ -61,6 +61,9 @@ internal sealed record ServerOptions
     /// <summary>Holds the keys that sign and seal; instances of a cluster share them. Default: <c>keys</c> in the data folder.</summary>
     public string? KeysFolder { get; init; }
 
+    /// <summary>Opens <c>/health/consumers</c> to programs that watch; at least 32 characters. Default: administrators only.</summary>
+    public string? MetricsToken { get; init; }
+
     /// <summary>Null: the embedded shape.</summary>
     public ClusterOptions? Cluster { get; init; }
 
@@ -106,6 +109,7 @@ internal sealed record ServerOptions
             WebhookAllow = Value("--webhook-allow", "WebhookAllow")?.Split(
                 ',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [],
             KeysFolder = Value("--keys", "Keys") is { } keys ? Path.GetFullPath(keys) : null,
+            MetricsToken = configuration["Belfry:MetricsToken"],
             Cluster = ClusterOf(Value("--shape", "Shape"), configuration, faults),
         };
         if (options.Cluster is not null && options.KeysFolder is null)
@@ -148,6 +152,8 @@ internal sealed record ServerOptions
         if (BaseUrl is not null
             && (!Uri.TryCreate(BaseUrl, UriKind.Absolute, out var link) || !link.Scheme.StartsWith("http", StringComparison.Ordinal)))
             faults.Add($"--base-url: '{BaseUrl}' is no http or https address.");
+        if (MetricsToken is { Length: < Security.MetricsToken.CharsMin })
+            faults.Add($"Belfry:MetricsToken has {MetricsToken.Length} characters, {Security.MetricsToken.CharsMin} or more are needed.");
         if (!System.Net.Mail.MailAddress.TryCreate(MailFrom, out _)) faults.Add($"--mail-from: '{MailFrom}' is no mail address.");
     }
 

@@ -31,6 +31,8 @@ internal sealed class ServerShape : IAsyncDisposable
         Services = new CatalogStore(ports.Store, Catalog, Ids, RandomNumberGenerator.Fill);
         Schedules = new ScheduleStore(ports.Store, Catalog, Ids);
         Access = new AccessStore(ports.Store, Ids, RandomNumberGenerator.Fill);
+        Consumers = new ConsumerMonitor(
+            ports.Log, Topics.All, new ConsumerMonitorOptions(), time, loggers.CreateLogger<ConsumerMonitor>());
     }
 
     public ServerOptions Options { get; }
@@ -45,6 +47,9 @@ internal sealed class ServerShape : IAsyncDisposable
     public ScheduleStore Schedules { get; }
     public AccessStore Access { get; }
     public IncidentChanges Changes { get; } = new();
+
+    /// <summary>Looks after the consumers of all hops.</summary>
+    public ConsumerMonitor Consumers { get; }
     public byte[] LinkKey { get; }
 
     /// <summary>Opens or creates everything under the data folder and brings its tables up to date.</summary>
@@ -96,5 +101,9 @@ internal sealed class ServerShape : IAsyncDisposable
             provider.GetRequiredService<RefusedEvents>(), Ids, Time, Loggers.CreateLogger<EventAcceptor>()));
     }
 
-    public ValueTask DisposeAsync() => Ports.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        Consumers.Dispose();
+        return Ports.DisposeAsync();
+    }
 }

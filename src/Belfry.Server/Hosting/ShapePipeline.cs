@@ -4,6 +4,7 @@ using Belfry.Alerting.Access;
 using Belfry.Alerting.Incidents;
 using Belfry.Alerting.Storage;
 using Belfry.Deliveries;
+using Belfry.Log;
 
 namespace Belfry.Server.Hosting;
 
@@ -47,6 +48,8 @@ internal static class ShapePipeline
             hops.Add(new Hop("changes-of-others", watcher.RunAsync));
         }
 
+        foreach (var consumer in hops.Select(hop => hop.Consumer).OfType<ConsumerRunner>()) shape.Consumers.Watch(consumer);
+        hops.Add(new Hop("consumer-health", shape.Consumers.RunAsync));
         return hops;
     }
 
