@@ -18,7 +18,7 @@ internal sealed class BareProducer : IDisposable
         _producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig
         {
             BootstrapServers = bootstrap, EnableIdempotence = true, Acks = Acks.All, LingerMs = 5, CompressionType = CompressionType.Lz4,
-            BatchNumMessages = 10_000, SocketNagleDisable = true, QueueBufferingMaxKbytes = 256 << 10, QueueBufferingMaxMessages = 1_000_000,
+            BatchNumMessages = 10_000, SocketNagleDisable = true, QueueBufferingMaxKbytes = 256 << 10,
             DeliveryReportFields = "status",
         }).Build();
         _reported = report =>

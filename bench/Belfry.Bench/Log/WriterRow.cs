@@ -14,9 +14,9 @@ internal static class WriterRow
     private const int ValueBytes = 200;
     private const int Records = 500_000;
     private const int Lot = 1_000;
-    private const int LotCallers = 32;
+    private const int LotCallers = 8;
     private const int SingleCallers = 1_000;
-    private const int Rounds = 5;
+    private const int Rounds = 7;
 
     public static async Task RunAsync(CancellationToken cancel)
     {
