@@ -17,7 +17,9 @@ internal static class KafkaConfig
             BatchNumMessages = 10_000,
             MessageTimeoutMs = Ms(options.AppendTimeout),
             RequestTimeoutMs = Math.Min(Ms(options.BrokerAnswerMax), Ms(options.AppendTimeout)),
+            // Bytes bound the queue: where it is full, each caller that waits meets an exception at each delivery.
             QueueBufferingMaxKbytes = 256 << 10,
+            QueueBufferingMaxMessages = 1_000_000,
             DeliveryReportFields = "status",
             MessageMaxBytes = options.RecordBytesMax,
         };

@@ -18,7 +18,8 @@ internal sealed class BareProducer : IDisposable
         _producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig
         {
             BootstrapServers = bootstrap, EnableIdempotence = true, Acks = Acks.All, LingerMs = 5, CompressionType = CompressionType.Lz4,
-            BatchNumMessages = 10_000, SocketNagleDisable = true, QueueBufferingMaxKbytes = 256 << 10, DeliveryReportFields = "status",
+            BatchNumMessages = 10_000, SocketNagleDisable = true, QueueBufferingMaxKbytes = 256 << 10,
+            DeliveryReportFields = "status",
         }).Build();
         _reported = report =>
         {
@@ -35,8 +36,8 @@ internal sealed class BareProducer : IDisposable
         {
             try
             {
-                _producer.Produce(
-                    new TopicPartition(topic, partition), new Message<byte[], byte[]> { Key = key, Value = value }, _reported);
+                var message = new Message<byte[], byte[]> { Key = key, Value = value };
+                _producer.Produce(new TopicPartition(topic, partition), message, _reported);
                 return;
             }
             catch (ProduceException<byte[], byte[]> fault) when (fault.Error.Code == ErrorCode.Local_QueueFull)

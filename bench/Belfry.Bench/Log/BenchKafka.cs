@@ -15,10 +15,7 @@ namespace Belfry.Bench.Log;
 /// </summary>
 internal sealed class BenchKafka : IAsyncDisposable
 {
-    private static readonly Lazy<string> Broker = new(() => KafkaProcess.External
-        ?? (KafkaProcess.WhyNone() is { } reason
-            ? throw new InvalidOperationException(reason)
-            : KafkaProcess.Start([], compiledTwice: true)));
+    private static readonly Lazy<string> Broker = new(() => KafkaProcess.External ?? Start());
 
     private readonly string _folder = Directory.CreateTempSubdirectory("belfry-bench-").FullName;
     private readonly SqliteFile _file;
@@ -114,6 +111,10 @@ internal sealed class BenchKafka : IAsyncDisposable
         await _file.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }
+
+    private static string Start() => KafkaProcess.WhyNone() is { } reason
+        ? throw new InvalidOperationException(reason)
+        : KafkaProcess.Start([], compiledTwice: true);
 
     private static ValueTask NoDeadLetters(LogRecord record, string reason, int attempts, CancellationToken cancel) =>
         throw new InvalidOperationException($"{record} was not to be dead-lettered: {reason}");

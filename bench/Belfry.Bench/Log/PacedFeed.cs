@@ -33,8 +33,8 @@ internal sealed class PacedFeed : IAsyncDisposable
     private void Run(BenchKafka kafka, IReadOnlyList<string> keys, TimeSpan every)
     {
         using var producer = new BareProducer(kafka.Bootstrap);
-        var targets = keys.Select(key => (
-            Belfry.Log.Partitioner.PartitionOf(key, kafka.Topic.Partitions), Encoding.UTF8.GetBytes(key))).ToArray();
+        var targets = keys
+            .Select(key => (Belfry.Log.Partitioner.PartitionOf(key, kafka.Topic.Partitions), Encoding.UTF8.GetBytes(key))).ToArray();
         var startedAt = Stopwatch.GetTimestamp();
         for (var round = 1; !_stop.IsCancellationRequested; round++)
         {
