@@ -6,6 +6,7 @@ namespace Belfry.Kafka.Tests;
 /// <summary>What a broker's errors become, over a mock cluster inside the native client.</summary>
 public sealed class KafkaFaultTests : IAsyncLifetime
 {
+    private const int NotCoordinator = 16;
     private const int UnknownMember = 25;
     private const int NotEnoughReplicas = 19;
     private const int TopicAuthorizationFailed = 29;
@@ -36,6 +37,18 @@ public sealed class KafkaFaultTests : IAsyncLifetime
         _cluster.Up();
         await AppendAsync("kept");
         (await TextsAsync()).ShouldContain("kept");
+    }
+
+    [SkippableFact]
+    public async Task A_committed_offset_asked_of_a_broker_that_no_longer_coordinates_the_group_ends_no_process()
+    {
+        for (var round = 0; round < 3; round++)
+        {
+            _cluster.FailOn(ApiKey.OffsetFetch, NotCoordinator);
+            await Should.ThrowAsync<LogUnavailableException>(async () => await _log.CommittedAsync("g", First, default));
+            _cluster.Mend(ApiKey.OffsetFetch);
+            (await _log.CommittedAsync("g", First, default)).ShouldBeNull();
+        }
     }
 
     [SkippableFact]

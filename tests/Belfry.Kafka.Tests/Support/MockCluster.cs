@@ -109,6 +109,7 @@ internal enum ApiKey : short
     Produce = 0,
     Fetch = 1,
     OffsetCommit = 8,
+    OffsetFetch = 9,
     FindCoordinator = 10,
     JoinGroup = 11,
     Heartbeat = 12,
