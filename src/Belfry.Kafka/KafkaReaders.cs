@@ -27,9 +27,9 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
         }, source, cancel);
 
     /// <summary>
-    /// What a group has committed; null for nothing. Asked by a reader's client and not by that of the administration: told that a broker is
-    /// not the group's coordinator (any more), librdkafka 2.15.1 tells its own group to look for it, and a client that has none ends the
-    /// process (<c>rd_kafka_handle_OffsetFetch</c>).
+    /// What a group has committed; null for nothing. Asked by a reader's client and not by that of the administration: told that a broker
+    /// is not the group's coordinator (any more), librdkafka 2.15.1 tells its own group to look for it, and a client that has none ends
+    /// the process (<c>rd_kafka_handle_OffsetFetch</c>).
     /// </summary>
     public Task<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
         UseAsync(reader => Committed(reader, group, source), source, cancel);
