@@ -13,7 +13,11 @@ using Microsoft.Extensions.Logging;
 namespace Belfry.Alerting;
 
 /// <summary>One step of an event's way. It runs until cancelled and heals itself from faults of its ports.</summary>
-public sealed record Hop(string Name, Func<CancellationToken, Task> RunAsync);
+public sealed record Hop(string Name, Func<CancellationToken, Task> RunAsync)
+{
+    /// <summary>A process runs it when it has one of these roles; none: every process does. Default: the name.</summary>
+    public IReadOnlyList<string> Roles { get; init; } = [Name];
+}
 
 /// <summary>
 /// The way of an event, hop by hop (design section 2): where a newcomer starts. The first hop, accept, is called by HTTP
@@ -31,16 +35,21 @@ public static class Pipeline
         Incidents(ports),
         Planning(ports),
         Scheduler(ports),
-        .. ports.Channels.Select(channel => new Hop($"dispatch-{channel.Name}", DispatchHop.Create(channel, ports).RunAsync)),
+        .. ports.Topics.RetiredScheduledTasks.Select(retired => Carrier(retired.Topic, retired.Generation, ports)),
+        .. ports.Channels.Select(channel => new Hop($"dispatch-{channel.Name}", DispatchHop.Create(channel, ports).RunAsync)
+        {
+            Roles = [channel.Name],
+        }),
         Timeline(ports),
-        new("catalog", ports.Catalog.RunAsync),
+        new("catalog", ports.Catalog.RunAsync) { Roles = [] },
+        .. ports.Trail is { } trail ? [new Hop("event-trail", trail.RunAsync) { Roles = [] }] : Array.Empty<Hop>(),
     ];
 
     // Events and commands of a service -> incidents, assignments, level timers: one transaction a batch.
     private static Hop Incidents(PipelinePorts ports) => Consume(
         ports, "incidents", IncidentHop.Group(ports.Topics), logger => IncidentHop.Create(
         ports.Log, ports.Store, ports.Dialect, ports.Topics, () => ports.Catalog.Current, ports.Changes, ports.Time, logger,
-        ports.Options.OutboxLookAgain));
+        ports.Options.OutboxLookAgain, trail: ports.Trail));
 
     // Assignments, contact rules and timers fired of a user -> notifications and rule timers.
     private static Hop Planning(PipelinePorts ports) => Consume(
@@ -49,9 +58,18 @@ public static class Pipeline
 
     // Tasks whose time has come -> "timer fired" on the topic of the incident's or the user's owner.
     private static Hop Scheduler(PipelinePorts ports) => new("scheduler", new SchedulerWorker(
-        ports.Log, ports.Topics.ScheduledTasks, ports.Topics.Prefix + "scheduler", ports.Tasks,
+        ports.Log, ports.Topics.ScheduledTasks, ports.Topics.SchedulerGroup(ports.Topics.ScheduledTasksGeneration), ports.Tasks,
         [new IncidentTimerHandler(ports.Log, ports.Topics), new PlanningRuleHandler(ports.Log, ports.Topics)],
-        ports.Options.Scheduler, ports.Options.Consumer, ports.Time, ports.Loggers).RunAsync);
+        ports.Options.Scheduler, ports.Options.Consumer, ports.Time, ports.Loggers, ports.Topics.ScheduledTasksGeneration).RunAsync);
+
+    // What instances that have not heard of a newer topic still write to an older one -> the newer one.
+    private static Hop Carrier(TopicDeclaration retired, int generation, PipelinePorts ports) => new(
+        $"carry-{retired.Name}", new RetiredTopicCarrier(
+        ports.Log, retired.Name, ports.Topics.SchedulerGroup(generation), ports.Topics.ScheduledTasks.Name, ports.Options.Consumer,
+        ports.Time, ports.Loggers).RunAsync)
+    {
+        Roles = ["scheduler"],
+    };
 
     // Everything that happened to an incident -> its story, readable and rebuildable.
     private static Hop Timeline(PipelinePorts ports) => Consume(

@@ -1,4 +1,5 @@
 using Belfry.Alerting.Catalog;
+using Belfry.Alerting.Events;
 using Belfry.Alerting.Incidents;
 using Belfry.Alerting.People;
 using Belfry.Alerting.Storage;
@@ -47,6 +48,9 @@ public sealed record PipelinePorts
 
     /// <summary>Poked when incidents or timelines have changed, for live pages.</summary>
     public required IncidentChanges Changes { get; init; }
+
+    /// <summary>Told what became of events, and run as a hop; null: nobody is told.</summary>
+    public EventTrail? Trail { get; init; }
     public required Topics Topics { get; init; }
     public required TimeProvider Time { get; init; }
 

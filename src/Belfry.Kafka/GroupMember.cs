@@ -5,12 +5,16 @@ using TopicPartition = Belfry.Log.TopicPartition;
 
 namespace Belfry.Kafka;
 
-/// <summary>The native consumer of one group member and what is known of its partitions. Poll thread only, all of it.</summary>
+/// <summary>The native consumer of one group member and what is known of its partitions. Poll thread only, but for commits.</summary>
 internal sealed partial class GroupMember(
-    ConsumerConfig config, ConsumerGroup group, PollThread thread, TimeProvider time, ILogger logger)
+    ConsumerConfig config, ConsumerGroup group, PollThread thread, PollThread commits, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan WakeBudget = TimeSpan.FromMilliseconds(500);
     private readonly SortedSet<TopicPartition> _owned = [];
+
+    // The same for the thread that commits; its consumer was made before.
+    private volatile IReadOnlyList<TopicPartition> _ownedNow = [];
 
     // Paused by the user of the seam, of what is owned; and in the native client, where a pause outlives the ownership.
     private readonly HashSet<TopicPartition> _pausesWanted = [];
@@ -24,6 +28,7 @@ internal sealed partial class GroupMember(
     private Error? _ended;
     private Error? _allDown;
     private bool _closing;
+    private bool _rebalanced;
 
     /// <summary>Runs one poll and ends it, however it goes.</summary>
     public void Poll(PollCall call)
@@ -54,12 +59,14 @@ internal sealed partial class GroupMember(
         else if (_owned.Contains(source)) _pausesWanted.Add(source);
     }
 
+    /// <summary>Blocks until the broker has answered. Any one thread, until <see cref="Close"/>.</summary>
     /// <exception cref="OwnershipLostException">A partition is not owned; nothing was committed.</exception>
     /// <exception cref="LogUnavailableException">Not answered, or refused for now.</exception>
     public void Commit(IReadOnlyList<KeyValuePair<TopicPartition, long>> nextOffsets)
     {
+        var owned = _ownedNow;
         foreach (var (source, _) in nextOffsets)
-            if (!_owned.Contains(source)) throw NotOwned(source.ToString());
+            if (!owned.Contains(source)) throw NotOwned(source.ToString());
         try
         {
             _consumer!.Commit(nextOffsets.Select(next => new TopicPartitionOffset(KafkaRecords.ToKafka(next.Key), next.Value)));
@@ -90,6 +97,7 @@ internal sealed partial class GroupMember(
         {
             _consumer.Dispose();
             _owned.Clear();
+            _ownedNow = [];
         }
     }
 
@@ -155,11 +163,37 @@ internal sealed partial class GroupMember(
         finally
         {
             _reading = before;
+            // Once more: the first may have come before the client had resumed what it paused.
+            if (_rebalanced) commits.TryPost(WakeFetchers);
+            _rebalanced = false;
         }
 
         if (result?.Message is null) return null;
         var record = KafkaRecords.FromResult(result);
         return _owned.Contains(record.Source) ? record : null;
+    }
+
+    /// <summary>
+    /// Around a cooperative rebalance the client pauses what stays, and its threads that fetch do not hear of the resumption before they
+    /// wake by themselves, which is once a second when there was nothing else to do. Any request to their broker wakes them; the answer is
+    /// of no interest. On the thread that commits, for it blocks. Source: librdkafka 2.15.1, rd_kafka_broker_consumer_serve.
+    /// </summary>
+    private void WakeFetchers()
+    {
+        var startedAt = time.GetTimestamp();
+        foreach (var source in _ownedNow)
+        {
+            var rest = WakeBudget - time.GetElapsedTime(startedAt);
+            if (rest <= TimeSpan.Zero) return;
+            try
+            {
+                _consumer!.QueryWatermarkOffsets(KafkaRecords.ToKafka(source), rest);
+            }
+            catch (KafkaException)
+            {
+                // A broker that does not answer has nothing to fetch from either.
+            }
+        }
     }
 
     // The records of the poll that runs, while it is inside the client.
@@ -189,15 +223,16 @@ internal sealed partial class GroupMember(
     }
 
     /// <summary>
-    /// A rebalance handler. The thread stays inside the client until the listener has been told, and serves its commits; nothing may be
-    /// thrown out of here, or the client would let go of everything.
+    /// A rebalance handler. The thread stays inside the client until the listener has been told; nothing may be thrown out of here, or the
+    /// client would let go of everything.
     /// </summary>
     private void Tell(AssignmentChangeKind kind, IEnumerable<Confluent.Kafka.TopicPartition> partitions)
     {
         try
         {
+            _rebalanced = !_closing;
             TopicPartition[] sources = [.. partitions.Select(KafkaRecords.FromKafka).Order()];
-            if (kind == AssignmentChangeKind.Assigned) _owned.UnionWith(sources);
+            if (kind == AssignmentChangeKind.Assigned) Take(sources);
             else sources = [.. sources.Where(_owned.Contains)];
             if (kind == AssignmentChangeKind.Lost) LetGo(sources);
             // A member that is leaving tells nobody, nor does one whose listener has failed.
@@ -209,6 +244,7 @@ internal sealed partial class GroupMember(
             }
 
             if (kind == AssignmentChangeKind.Revoked) LetGo(sources);
+            if (_rebalanced) commits.TryPost(WakeFetchers);
         }
         catch (Exception fault)
         {
@@ -217,9 +253,16 @@ internal sealed partial class GroupMember(
         }
     }
 
+    private void Take(TopicPartition[] sources)
+    {
+        _owned.UnionWith(sources);
+        _ownedNow = [.. _owned];
+    }
+
     private void LetGo(IReadOnlyCollection<TopicPartition> sources)
     {
         _owned.ExceptWith(sources);
+        _ownedNow = [.. _owned];
         _pausesWanted.ExceptWith(sources);
         // The next owner reads these again, for nothing of them was handed out.
         _held.RemoveAll(record => !_owned.Contains(record.Source));

@@ -67,6 +67,8 @@ internal static class KafkaConfig
         AllowAutoCreateTopics = false,
         QueuedMinMessages = 5_000,
         QueuedMaxMessagesKbytes = 16 << 10,
+        // A full queue is asked again soon: the default of 1 s would hold each partition at 5,000 records a second.
+        FetchQueueBackoffMs = 10,
     });
 
     private static T Shared<T>(KafkaLogOptions options, T config) where T : ClientConfig

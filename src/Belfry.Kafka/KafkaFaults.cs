@@ -14,6 +14,10 @@ internal static class KafkaFaults
     public static bool EndsConsumer(Error error) =>
         error.IsFatal || error.Code is ErrorCode.Local_MaxPollExceeded or ErrorCode.Local_Fatal or ErrorCode.FencedInstanceId;
 
+    /// <summary>There is no such topic, or nobody leads it yet.</summary>
+    public static bool IsAway(Error error) => error.Code is
+        ErrorCode.UnknownTopicOrPart or ErrorCode.LeaderNotAvailable or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition;
+
     /// <summary>The group has gone on without this member.</summary>
     public static bool IsLoss(Error error) =>
         error.Code is ErrorCode.UnknownMemberId or ErrorCode.IllegalGeneration or ErrorCode.FencedInstanceId or ErrorCode.StaleMemberEpoch

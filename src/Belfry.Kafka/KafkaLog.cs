@@ -23,7 +23,7 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
     private readonly ILogger _logger;
     private readonly ProducerRegistry _registry;
     private readonly SharedProducer _producer;
-    private readonly IAdminClient _admin;
+    private readonly KafkaAdmin _admin;
     private readonly KafkaReaders _readers;
     private readonly GroupInstances _instances;
     private readonly Lock _lock = new();
@@ -37,8 +37,7 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
         _readers = new KafkaReaders(options, time, logger);
         try
         {
-            _admin = new AdminClientBuilder(KafkaConfig.Admin(options))
-                .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build();
+            _admin = new KafkaAdmin(options, logger);
         }
         catch (Exception fault) when (fault is KafkaException or InvalidOperationException)
         {
@@ -82,7 +81,11 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
         ObjectDisposedException.ThrowIf(_closed, this);
         foreach (var topic in topics) Check(topic);
         if (topics.Count == 0) return;
-        await new KafkaTopics(_admin, _options, _time, _logger).DeclareAsync(topics, cancel);
+        await _admin.UseAsync(async admin =>
+        {
+            await new KafkaTopics(admin, _options, _time, _logger).DeclareAsync(topics, cancel);
+            return true;
+        }, cancel);
         await _producer.WarmUpAsync(topics.Select(topic => topic.Name), _options.RequestTimeout, cancel);
         lock (_lock)
             foreach (var topic in topics) _topics[topic.Name] = topic;
@@ -159,11 +162,19 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
     private (Confluent.Kafka.TopicPartition, Message<byte[], byte[]>)[] Route(IReadOnlyList<OutgoingRecord> records)
     {
         var routed = new (Confluent.Kafka.TopicPartition, Message<byte[], byte[]>)[records.Count];
+        TopicDeclaration? topic = null;
+        Confluent.Kafka.TopicPartition?[] targets = [];
         for (var at = 0; at < routed.Length; at++)
         {
             var record = records[at];
-            var topic = Topic(record.Topic);
-            routed[at] = (new Confluent.Kafka.TopicPartition(topic.Name, Partitioner.PartitionOf(record.OrderingKey, topic.Partitions)),
+            if (topic?.Name != record.Topic)
+            {
+                topic = Topic(record.Topic);
+                targets = new Confluent.Kafka.TopicPartition?[topic.Partitions];
+            }
+
+            var partition = Partitioner.PartitionOf(record.OrderingKey, topic.Partitions);
+            routed[at] = (targets[partition] ??= new Confluent.Kafka.TopicPartition(topic.Name, partition),
                 KafkaRecords.ToMessage(record, topic.CleanUp == CleanUp.Compact));
         }
 

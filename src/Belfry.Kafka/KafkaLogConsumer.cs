@@ -6,9 +6,10 @@ using Microsoft.Extensions.Logging;
 namespace Belfry.Kafka;
 
 /// <summary>
-/// One member of a group, as the seam has it: every call is posted to the poll thread, the only user of the native consumer. What a
-/// rebalance brings is told to the listener here, in the poll's own caller, while the poll thread waits inside the client's handler and
-/// serves the commits that the listener makes.
+/// One member of a group, as the seam has it: every call is posted to the poll thread, the only user of the native consumer but for
+/// commits, which have a thread of their own: the broker answers none while a member that has rejoined waits for the others, which takes
+/// up to a heartbeat, and polls go on meanwhile. What a rebalance brings is told to the listener here, in the poll's own caller, while the
+/// poll thread waits inside the client's handler.
 /// </summary>
 internal sealed partial class KafkaLogConsumer : ILogConsumer
 {
@@ -17,6 +18,7 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
     private readonly ConsumerGroup _group;
     private readonly int _number;
     private readonly PollThread _thread;
+    private readonly PollThread _commits;
     private readonly GroupMember _member;
     private bool _closed;
 
@@ -25,7 +27,8 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
         (_log, _logger, _group) = (log, log.Logger, group);
         (_number, var instanceId) = log.Instances.Take(group.Name);
         _thread = new PollThread($"Kafka {group.Name}");
-        _member = new GroupMember(KafkaConfig.Consumer(log.Options, group, instanceId), group, _thread, log.Time, log.Logger);
+        _commits = new PollThread($"Kafka commits {group.Name}");
+        _member = new GroupMember(KafkaConfig.Consumer(log.Options, group, instanceId), group, _thread, _commits, log.Time, log.Logger);
     }
 
     public async ValueTask<IReadOnlyList<LogRecord>> PollAsync(IAssignmentListener listener, int max, TimeSpan wait,
@@ -74,7 +77,7 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
     {
         ObjectDisposedException.ThrowIf(_closed, this);
         if (nextOffsets.Count == 0) return;
-        var commit = _thread.RunAsync(() => _member.Commit(nextOffsets));
+        var commit = _commits.RunAsync(() => _member.Commit(nextOffsets));
         try
         {
             await commit.WaitAsync(_log.Options.RequestTimeout, _log.Time, cancel);
@@ -90,8 +93,7 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
     {
         if (_closed) return;
         _closed = true;
-        var closing = _thread.RunAsync(_member.Close);
-        _thread.Complete();
+        var closing = CloseAsync();
         try
         {
             await closing.WaitAsync(_log.Options.CloseTimeout, _log.Time);
@@ -105,6 +107,17 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
         {
             _log.Instances.Return(_group.Name, _number);
         }
+    }
+
+    /// <summary>Once no commit uses the native consumer any more.</summary>
+    private async Task CloseAsync()
+    {
+        var lastCommit = _commits.RunAsync(static () => { });
+        _commits.Complete();
+        await lastCommit;
+        var closing = _thread.RunAsync(_member.Close);
+        _thread.Complete();
+        await closing;
     }
 
     private ValueTask TellAsync(IAssignmentListener listener, AssignmentChange change)

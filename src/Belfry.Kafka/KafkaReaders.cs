@@ -12,6 +12,11 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
 {
     private const int ReadersMax = 4;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+
+    // By Kafka's protocol (ListOffsets) these times stand for a partition's two ends.
+    private static readonly Timestamp Earliest = new(-2, TimestampType.NotAvailable);
+    private static readonly Timestamp Latest = new(-1, TimestampType.NotAvailable);
+
     private readonly SemaphoreSlim _slots = new(ReadersMax);
     private readonly ConcurrentStack<IConsumer<byte[], byte[]>> _idle = new();
     private volatile bool _closed;
@@ -20,11 +25,7 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
         UseAsync(reader => Read(reader, source, from, max, cancel), source, cancel);
 
     public Task<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
-        UseAsync(reader =>
-        {
-            var marks = reader.QueryWatermarkOffsets(KafkaRecords.ToKafka(source), options.RequestTimeout);
-            return (marks.Low.Value, marks.High.Value);
-        }, source, cancel);
+        UseAsync(reader => Marks(reader, KafkaRecords.ToKafka(source)), source, cancel);
 
     /// <summary>
     /// What a group has committed; null for nothing. Asked by a reader's client and not by that of the administration: told that a broker
@@ -76,6 +77,21 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
         }
     }
 
+    /// <summary>
+    /// Asked one by one: the client's call for both forgets that one of the two failed when the answers come together, and a partition then
+    /// looks empty.
+    /// </summary>
+    private (long Start, long End) Marks(IConsumer<byte[], byte[]> reader, Confluent.Kafka.TopicPartition partition) =>
+        (Mark(reader, partition, Earliest), Mark(reader, partition, Latest));
+
+    private long Mark(IConsumer<byte[], byte[]> reader, Confluent.Kafka.TopicPartition partition, Timestamp which)
+    {
+        var offset = reader.OffsetsForTimes([new TopicPartitionTimestamp(partition, which)], options.RequestTimeout).Single().Offset;
+        return !offset.IsSpecial
+            ? offset.Value
+            : throw new LogUnavailableException($"Where {partition} begins and ends is not known: {offset}.");
+    }
+
     private IConsumer<byte[], byte[]> Build() => new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))
         .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build();
 
@@ -103,9 +119,9 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
     {
         var records = new List<LogRecord>();
         var partition = KafkaRecords.ToKafka(source);
-        var marks = reader.QueryWatermarkOffsets(partition, options.RequestTimeout);
-        from = Math.Max(from, marks.Low.Value);
-        if (from >= marks.High.Value || max < 1) return records;
+        var (start, end) = Marks(reader, partition);
+        from = Math.Max(from, start);
+        if (from >= end || max < 1) return records;
         reader.Assign(new TopicPartitionOffset(partition, from));
         try
         {
@@ -114,12 +130,13 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
             {
                 cancel.ThrowIfCancellationRequested();
                 var result = reader.Consume(Look);
-                if (result is { IsPartitionEOF: true }) break;
-                if (result is not null)
+                // A new leader may not know yet how far its predecessor came: that is not the end.
+                if (result is { IsPartitionEOF: true } && result.Offset.Value >= end) break;
+                if (result is { IsPartitionEOF: false })
                 {
                     cameAt = time.GetTimestamp();
                     records.Add(KafkaRecords.FromResult(result));
-                    if (result.Offset.Value + 1 >= marks.High.Value) break;
+                    if (result.Offset.Value + 1 >= end) break;
                 }
                 else if (time.GetElapsedTime(cameAt) > options.RequestTimeout)
                 {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Belfry.Log;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
@@ -63,13 +62,10 @@ internal sealed partial class KafkaTopics(IAdminClient admin, KafkaLogOptions op
             all = fault.Results.TopicDescriptions;
         }
 
-        if (all.FirstOrDefault(t => t.Error.IsError && !IsAway(t.Error)) is { } refused)
+        if (all.FirstOrDefault(t => t.Error.IsError && !KafkaFaults.IsAway(t.Error)) is { } refused)
             throw KafkaFaults.Unavailable($"Asking for topic '{refused.Name}' failed", refused.Error);
         return all.Where(topic => !topic.Error.IsError).ToDictionary(topic => topic.Name, StringComparer.Ordinal);
     }
-
-    private static bool IsAway(Error error) => error.Code is
-        ErrorCode.UnknownTopicOrPart or ErrorCode.LeaderNotAvailable or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition;
 
     private async Task CreateAsync(List<TopicDeclaration> topics, CancellationToken cancel)
     {
@@ -81,7 +77,7 @@ internal sealed partial class KafkaTopics(IAdminClient admin, KafkaLogOptions op
                     Name = topic.Name,
                     NumPartitions = topic.Partitions,
                     ReplicationFactor = (short)(options.ReplicationFactor == 0 ? -1 : options.ReplicationFactor),
-                    Configs = Settings(topic),
+                    Configs = TopicComparison.Settings(topic, options),
                 }),
                 new CreateTopicsOptions { RequestTimeout = options.RequestTimeout, OperationTimeout = options.RequestTimeout })
                 .WaitAsync(cancel);
@@ -98,23 +94,6 @@ internal sealed partial class KafkaTopics(IAdminClient admin, KafkaLogOptions op
                 $"Topic '{failed.Topic}' could not be created: {failed.Error.Reason} ({failed.Error.Code}){hint}", fault);
         }
     }
-
-    private Dictionary<string, string> Settings(TopicDeclaration topic)
-    {
-        var settings = new Dictionary<string, string>
-        {
-            // A record tells when the log took it in, not what its writer's clock said.
-            ["message.timestamp.type"] = "LogAppendTime",
-            ["max.message.bytes"] = Text(options.RecordBytesMax),
-            ["cleanup.policy"] = topic.CleanUp == CleanUp.Compact ? "compact" : "delete",
-            [RetentionOf(topic)] = Text((long)topic.Retention.TotalMilliseconds),
-        };
-        if (options.MinInSyncReplicas > 0) settings["min.insync.replicas"] = Text(options.MinInSyncReplicas);
-        return settings;
-    }
-
-    private static string RetentionOf(TopicDeclaration topic) =>
-        topic.CleanUp == CleanUp.Compact ? "delete.retention.ms" : "retention.ms";
 
     /// <summary>Says what of a topic that was there already is less than declared. Only the partition count stops a start.</summary>
     private async Task CompareAsync(List<TopicDeclaration> topics, Dictionary<string, TopicDescription> found, CancellationToken cancel)
@@ -136,28 +115,11 @@ internal sealed partial class KafkaTopics(IAdminClient admin, KafkaLogOptions op
 
         foreach (var topic in topics)
         {
-            var real = settings.Single(s => s.ConfigResource.Name == topic.Name).Entries;
-            var faults = Differences(topic, real).ToList();
-            var copies = found[topic.Name].Partitions.Min(p => p.Replicas.Count);
-            if (copies < options.ReplicationFactor) faults.Add($"{copies} replicas instead of {options.ReplicationFactor}");
+            var entries = settings.Single(s => s.ConfigResource.Name == topic.Name).Entries;
+            var faults = TopicComparison.State(found[topic.Name], entries).DifferencesFrom(topic, options).ToList();
             if (faults.Count > 0) Differs(topic.Name, string.Join("; ", faults));
         }
     }
-
-    private IEnumerable<string> Differences(TopicDeclaration topic, Dictionary<string, ConfigEntryResult> real)
-    {
-        foreach (var (name, declared) in Settings(topic))
-        {
-            if (!real.TryGetValue(name, out var entry)) continue;
-            var differs = long.TryParse(declared, CultureInfo.InvariantCulture, out var least)
-                && long.TryParse(entry.Value, CultureInfo.InvariantCulture, out var value)
-                ? value < least && value >= 0
-                : entry.Value != declared;
-            if (differs) yield return $"{name} is {entry.Value}, {declared} is declared";
-        }
-    }
-
-    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 
     [LoggerMessage(1311, LogLevel.Error, "Topic {Topic} has {Found} partitions but {Declared} are declared")]
     private partial void CountDiffers(string topic, int declared, int found);

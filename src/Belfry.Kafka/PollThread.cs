@@ -19,6 +19,19 @@ internal sealed class PollThread(string name)
         _posted.Add(call);
     }
 
+    /// <summary>As <see cref="Post"/>, but does nothing on a thread that is complete.</summary>
+    public void TryPost(Action call)
+    {
+        try
+        {
+            Post(call);
+        }
+        catch (InvalidOperationException)
+        {
+            // It ends, and with it whatever the call was for.
+        }
+    }
+
     /// <summary>As <see cref="Post"/>; the task ends as the call does, and goes on elsewhere.</summary>
     public Task RunAsync(Action call)
     {

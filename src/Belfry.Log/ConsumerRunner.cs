@@ -134,12 +134,12 @@ public sealed partial class ConsumerRunner(
         return true;
     }
 
-    /// <summary>A commit that fails is repeated later, with the marks of then; polling goes on.</summary>
+    /// <summary>Commits run beside the polls. One that fails is repeated later, with the marks of then; polling goes on.</summary>
     private async Task CommitAsync(ILogConsumer consumer, OwnerSet set, DateTimeOffset now, CancellationToken cancel)
     {
         try
         {
-            await set.CommitAsync(consumer, cancel);
+            if (!await set.CommitBesideAsync(consumer, cancel)) return;
             _failedCommits = 0;
             _commitAt = now + options.CommitInterval;
         }

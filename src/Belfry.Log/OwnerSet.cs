@@ -13,6 +13,9 @@ internal sealed partial class OwnerSet(
     private readonly SortedDictionary<TopicPartition, OwnedPartition> _owners = [];
     private readonly CancellationTokenSource _faulted = new();
 
+    // The commit that runs beside the polls, if any.
+    private (Task Ended, IReadOnlyList<Mark> Marks)? _commit;
+
     // Kept when its owner is let go of meanwhile: whoever is woken by it must find it.
     private volatile Exception? _fault;
 
@@ -47,9 +50,10 @@ internal sealed partial class OwnerSet(
         AssignmentChanged(group.Name, "revoked", string.Join(", ", partitions.Order()));
         var leaving = UnitsOf(partitions);
         await DrainAsync(leaving);
+        await SettleCommitAsync();
         try
         {
-            await CommitAsync(consumer, leaving, CancellationToken.None);
+            await CommitAsync(consumer, leaving);
         }
         catch (Exception fault) when (fault is LogUnavailableException or OwnershipLostException)
         {
@@ -104,14 +108,26 @@ internal sealed partial class OwnerSet(
         }
     }
 
-    public ValueTask CommitAsync(ILogConsumer consumer, CancellationToken cancel) => CommitAsync(consumer, [.. _owners.Values], cancel);
+    /// <summary>
+    /// Begins to commit what is due, or ends what was begun. False while that runs: a commit waits as long as its group's rebalance does,
+    /// and the partitions that stay are not to wait with it. Throws the commit's fault.
+    /// </summary>
+    public async ValueTask<bool> CommitBesideAsync(ILogConsumer consumer, CancellationToken cancel)
+    {
+        _commit ??= Begin(consumer, _owners.Values, cancel);
+        if (_commit is not { } commit) return true;
+        if (!commit.Ended.IsCompleted) return false;
+        await EndCommitAsync(commit);
+        return true;
+    }
 
     /// <summary>Drains and commits all, then lets go of them. A failed commit costs a repetition, nothing more.</summary>
     public async ValueTask CloseAsync(ILogConsumer consumer)
     {
         OwnedPartition[] healthy = [.. _owners.Values.Where(o => o.Fault is null)];
         await DrainAsync(healthy);
-        await CommitAsync(consumer, healthy, CancellationToken.None);
+        await SettleCommitAsync();
+        await CommitAsync(consumer, healthy);
         Abandon();
     }
 
@@ -148,17 +164,53 @@ internal sealed partial class OwnerSet(
         }
     }
 
-    private static async ValueTask CommitAsync(ILogConsumer consumer, IReadOnlyList<OwnedPartition> of, CancellationToken cancel)
+    private async ValueTask CommitAsync(ILogConsumer consumer, IEnumerable<OwnedPartition> of)
     {
-        List<KeyValuePair<TopicPartition, long>> due = [];
+        if (Begin(consumer, of, CancellationToken.None) is { } commit) await EndCommitAsync(commit);
+    }
+
+    private static (Task Ended, IReadOnlyList<Mark> Marks)? Begin(
+        ILogConsumer consumer, IEnumerable<OwnedPartition> of, CancellationToken cancel)
+    {
+        List<Mark> marks = [];
         foreach (var owned in of.Where(owned => owned.Fault is null))
             foreach (var source in owned.Sources)
-                if (owned.Uncommitted(source) is { } mark) due.Add(new(source, mark));
-        if (due.Count == 0) return;
-        await consumer.CommitAsync(due, cancel);
-        foreach (var owned in of)
-            foreach (var (source, mark) in due)
-                if (owned.Sources.Contains(source)) owned.Committed[source] = mark;
+                if (owned.Uncommitted(source) is { } next) marks.Add(new Mark(owned, source, next));
+        if (marks.Count == 0) return null;
+        var due = marks.ConvertAll(mark => new KeyValuePair<TopicPartition, long>(mark.Source, mark.Next));
+        return (CommittedAsync(), marks);
+
+        // What the log throws at once is the commit's fault as well.
+        async Task CommittedAsync() => await consumer.CommitAsync(due, cancel);
+    }
+
+    private async ValueTask EndCommitAsync((Task Ended, IReadOnlyList<Mark> Marks) commit)
+    {
+        try
+        {
+            await commit.Ended;
+        }
+        finally
+        {
+            _commit = null;
+        }
+
+        foreach (var (owned, source, next) in commit.Marks) owned.Committed[source] = next;
+    }
+
+    /// <summary>Waits for the commit beside the polls, so that none of older marks comes after one of newer marks.</summary>
+    private async ValueTask SettleCommitAsync()
+    {
+        if (_commit is not { } commit) return;
+        try
+        {
+            await EndCommitAsync(commit);
+        }
+        catch (Exception fault) when (fault is LogUnavailableException or OwnershipLostException or OperationCanceledException)
+        {
+            // The commit that follows has these marks, or newer ones.
+            EarlierCommitFailed(fault, group.Name);
+        }
     }
 
     private List<OwnedPartition> UnitsOf(IReadOnlyList<TopicPartition> partitions) =>
@@ -187,9 +239,15 @@ internal sealed partial class OwnerSet(
         "Group {Group}: the commit at a revocation failed; the records since the last commit come again")]
     private partial void LastCommitFailed(Exception fault, string group);
 
+    [LoggerMessage(1024, LogLevel.Debug, "Group {Group}: a commit failed that another one follows")]
+    private partial void EarlierCommitFailed(Exception fault, string group);
+
     [LoggerMessage(1022, LogLevel.Error, "The owner of {Partition} failed")]
     private partial void OwnerFailed(Exception fault, string partition);
 }
+
+/// <summary>What of one source is to be committed.</summary>
+internal readonly record struct Mark(OwnedPartition Owned, TopicPartition Source, long Next);
 
 /// <summary>One owner, its sources, and what the poll loop knows of it.</summary>
 internal sealed class OwnedPartition(IReadOnlyList<TopicPartition> sources, IPartitionOwner owner)

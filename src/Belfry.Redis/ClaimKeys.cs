@@ -17,6 +17,8 @@ internal static class ClaimKeys
 
     public static string KeyOf(string prefix, string key) => $"{prefix}claim:{Bounded(key)}";
 
+    public static string HintOf(string prefix, string key) => $"{prefix}hint:{Bounded(key)}";
+
     /// <summary>The value of a key that its owner works on.</summary>
     public static string Processing(string owner) => $"P:{Bounded(owner)}";
 

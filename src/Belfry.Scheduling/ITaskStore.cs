@@ -5,7 +5,8 @@ namespace Belfry.Scheduling;
 /// <summary>One partition of the topic as the store sees it: it owns the ordering ids whose hash falls to it.</summary>
 /// <param name="Source">The topic partition; ownership and position are kept by it.</param>
 /// <param name="Partitions">The topic's count.</param>
-public readonly record struct TaskPartition(TopicPartition Source, int Partitions)
+/// <param name="Generation">Of the topic (<see cref="TaskTopic"/>).</param>
+public readonly record struct TaskPartition(TopicPartition Source, int Partitions, int Generation = 1)
 {
     public bool Owns(string orderingId) => Partitioner.PartitionOf(orderingId, Partitions) == Source.Partition;
 }

@@ -123,7 +123,8 @@ internal sealed partial class SchedulerCore
             {
                 var entry = _entries.GetValueOrDefault(change.Id)
                     ?? (found.TryGetValue(change.Id, out var row) ? TaskEntry.Of(row, now, RetryWaitMaxMs(change.Id.Kind)) : null);
-                changed = entry is not null && record.Offset <= entry.Offset ? null : Change(entry, change, record.Offset, now);
+                var place = TaskTopic.PlaceOf(partition.Generation, record.Offset);
+                changed = entry is not null && place <= entry.Offset ? null : Change(entry, change, place, now);
             }
 
             if (changed is null)

@@ -23,12 +23,13 @@ public sealed class SchedulerWorker
     /// <param name="consumer">Settings of the consumer.</param>
     /// <param name="time">The clock.</param>
     /// <param name="loggers">For diagnostics.</param>
+    /// <param name="generation">Of the topic (<see cref="TaskTopic"/>).</param>
     /// <exception cref="ArgumentException">
     /// Options are out of range, two handlers share a kind, or history is kept shorter than the topic.
     /// </exception>
     public SchedulerWorker(
         IPartitionedLog log, TopicDeclaration topic, string group, ITaskStore store, IReadOnlyList<ITaskHandler> handlers,
-        SchedulerOptions options, ConsumerOptions consumer, TimeProvider time, ILoggerFactory loggers)
+        SchedulerOptions options, ConsumerOptions consumer, TimeProvider time, ILoggerFactory loggers, int generation = 1)
     {
         _store = store;
         _options = options;
@@ -44,7 +45,8 @@ public sealed class SchedulerWorker
         var owners = loggers.CreateLogger<SchedulerOwner>();
         Runner = new ConsumerRunner(
             log, new ConsumerGroup(group, [topic.Name]),
-            (_, sources) => new SchedulerOwner(new TaskPartition(sources[0], topic.Partitions), store, byKind, options, time, owners),
+            (_, sources) => new SchedulerOwner(
+                new TaskPartition(sources[0], topic.Partitions, generation), store, byKind, options, time, owners),
             consumer, time, loggers.CreateLogger<ConsumerRunner>());
     }
 

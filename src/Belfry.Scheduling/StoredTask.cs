@@ -54,7 +54,10 @@ public sealed record StoredTask
     /// <summary>The next attempt after a failed one; null before the first failure and after the end.</summary>
     public long? NextAttemptMs { get; init; }
 
-    /// <summary>The offset of the newest record that changed this row: an older one changes nothing when it is read again.</summary>
+    /// <summary>
+    /// The offset of the newest record that changed this row (<see cref="TaskTopic.PlaceOf"/>): an older one changes nothing when it is
+    /// read again.
+    /// </summary>
     public required long Offset { get; init; }
 
     public ReadOnlyMemory<byte> Payload { get; init; }

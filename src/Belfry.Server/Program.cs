@@ -62,6 +62,7 @@ internal sealed class BelfryServer(WebApplication app, ServerShape shape, Listen
         builder.Services.AddSecurity(options.KeysPath);
         builder.Services.AddSingleton(listen).AddHostedService<ListenWider>();
         builder.Services.AddHops();
+        builder.Services.BoundStop();
         builder.Services.AddApi();
         builder.Services.AddPages();
 
@@ -72,6 +73,7 @@ internal sealed class BelfryServer(WebApplication app, ServerShape shape, Listen
         app.UseAdministratorGate();
         app.UseSecurityHeaders();
         app.UseOutages();
+        if (!options.Roles.ServesApi) app.UseHealthAlone();
         app.UseStaticFiles();
         app.UseRouting();
         app.UseAuthentication();
@@ -79,6 +81,7 @@ internal sealed class BelfryServer(WebApplication app, ServerShape shape, Listen
         app.UseAuthorization();
         app.UseAntiforgery();
         app.MapHealth();
+        if (!options.Roles.ServesApi) return new BelfryServer(app, shape, listen);
         app.MapEvents();
         app.MapSignIn();
         app.MapAccess();
@@ -91,6 +94,6 @@ internal sealed class BelfryServer(WebApplication app, ServerShape shape, Listen
     public async ValueTask DisposeAsync()
     {
         await app.DisposeAsync();
-        await shape.DisposeAsync();
+        await shape.CloseInTimeAsync();
     }
 }

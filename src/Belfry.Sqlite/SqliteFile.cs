@@ -137,6 +137,7 @@ public sealed class SqliteFile : IAsyncDisposable
 
     private void WriteLoop()
     {
+        if (_options.WritesCanWait) ThreadPriorities.StepBack();
         var lot = new List<SqliteWriteItem>();
         try
         {

@@ -30,6 +30,11 @@ public sealed record SqliteFileOptions
     /// </summary>
     public int CheckpointPages { get; init; } = 4_000;
 
+    /// <summary>
+    /// True: the writer's thread steps back behind others when all processors are busy, for files whose writes can wait. Default false.
+    /// </summary>
+    public bool WritesCanWait { get; init; }
+
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
     /// <exception cref="ArgumentException">A bound is below 1; names all that are.</exception>

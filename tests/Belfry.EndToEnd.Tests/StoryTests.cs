@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using AngleSharp;
 using Belfry.EndToEnd.Tests.Support;
 
 namespace Belfry.EndToEnd.Tests;
@@ -26,7 +25,7 @@ public class StoryTests
         page.StatusCode.ShouldBe(HttpStatusCode.OK);
         (await OnlyIncidentAsync(belfry))["status"]!.GetValue<string>().ShouldBe("triggered", "looking at the link changes nothing");
 
-        (await PressAsync(belfry, link, page)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await AcknowledgePage.PressAsync(belfry, link, page)).StatusCode.ShouldBe(HttpStatusCode.OK);
         await Eventually.TrueAsync("acknowledged",
             async () => (await OnlyIncidentAsync(belfry))["status"]!.GetValue<string>() == "acknowledged");
 
@@ -50,23 +49,4 @@ public class StoryTests
     }
 
     private static async Task<JsonNode> OnlyIncidentAsync(BelfryProgram belfry) => (await belfry.IncidentsAsync()).ShouldHaveSingleItem();
-
-    // Presses the page's one button as a browser without script would: same form, same hidden fields, same cookies.
-    private static async Task<HttpResponseMessage> PressAsync(BelfryProgram belfry, Uri link, HttpResponseMessage page)
-    {
-        var html = await page.Content.ReadAsStringAsync();
-        var document = await BrowsingContext.New(Configuration.Default).OpenAsync(request => request.Content(html));
-        var form = document.QuerySelector("main form[method=post]").ShouldNotBeNull();
-        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(link, form.GetAttribute("action") ?? link.ToString()))
-        {
-            Content = new FormUrlEncodedContent(form.QuerySelectorAll("input[name],button[name]")
-                .Select(field => KeyValuePair.Create(field.GetAttribute("name")!, field.GetAttribute("value") ?? ""))),
-        };
-        request.Headers.Add("Origin", belfry.Url.GetLeftPart(UriPartial.Authority));
-        if (page.Headers.TryGetValues("Set-Cookie", out var cookies))
-            request.Headers.Add("Cookie", string.Join("; ", cookies.Select(cookie => cookie.Split(';')[0])));
-        var answer = await belfry.Http.SendAsync(request);
-        return answer.StatusCode is HttpStatusCode.SeeOther or HttpStatusCode.Redirect
-            ? await belfry.Http.GetAsync(new Uri(belfry.Url, answer.Headers.Location!)) : answer;
-    }
 }

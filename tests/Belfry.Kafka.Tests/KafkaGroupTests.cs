@@ -40,6 +40,26 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
     }
 
     [SkippableFact]
+    public async Task A_backlog_is_read_without_breaks()
+    {
+        var log = await OpenAsync(TestLog.Options(_bootstrap, protocol));
+        var bytes = new byte[200];
+        var random = new Random(1);
+        OutgoingRecord Next()
+        {
+            // Nothing that compresses: several answers of the broker, each of more records than the client reads ahead.
+            random.NextBytes(bytes);
+            return new OutgoingRecord { Topic = _orders, OrderingKey = "k", Value = bytes.ToArray() };
+        }
+
+        await log.AppendAsync([.. Enumerable.Range(0, 30_000).Select(_ => Next())], default);
+        var one = Join(log);
+        await TestLog.UntilAsync(() => one.Received.Count > 0, one);
+        while (one.Received.Count < 30_000)
+            (await one.PollAsync(TimeSpan.FromMilliseconds(700))).ShouldNotBeEmpty($"after {one.Received.Count} records");
+    }
+
+    [SkippableFact]
     public async Task Members_that_join_while_another_drains_end_with_each_partition_owned_once()
     {
         var log = await OpenAsync(TestLog.Options(_bootstrap, protocol));

@@ -45,6 +45,22 @@ public sealed class ConsumerRunnerTests
     }
 
     [Fact]
+    public void A_partition_that_leaves_while_a_commit_takes_long_is_committed_after_it()
+    {
+        var cluster = new LaneCluster(1);
+        cluster.StartNode();
+        cluster.World.Run(length: TimeSpan.FromSeconds(5));
+        cluster.World.Faults = new FaultPlan { Slow = 1, SlowBy = TimeSpan.FromSeconds(4) };
+        for (var n = 0; n < 10; n++) cluster.Append($"key-{n}");
+        cluster.World.Run(() => cluster.HandlerCalls == 10);
+        cluster.World.Run(length: TimeSpan.FromSeconds(2));
+        for (var n = 0; n < 10; n++) cluster.Append($"key-{n}");
+        cluster.StartNode();
+        cluster.Settle(TimeSpan.FromMinutes(2));
+        cluster.HandlerCalls.ShouldBe(20);
+    }
+
+    [Fact]
     public void A_log_that_is_down_for_an_hour_is_taken_up_again()
     {
         var cluster = new LaneCluster(1);

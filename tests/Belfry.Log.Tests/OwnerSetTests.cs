@@ -49,9 +49,25 @@ public sealed class OwnerSetTests
         _owners.AnyUncommitted.ShouldBeTrue();
         (_made[First].Held, _made[First].Mark) = (0, 7);
         _owners.AnyUncommitted.ShouldBeTrue();
-        await _owners.CommitAsync(consumer, default);
+        (await _owners.CommitBesideAsync(consumer, default)).ShouldBeTrue();
         consumer.Last.ShouldBe([new(First, 7)]);
         _owners.AnyUncommitted.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_revocation_commits_only_after_the_commit_that_runs_beside_the_polls()
+    {
+        await using var consumer = new Commits { Answer = new TaskCompletionSource() };
+        _owners.Assigned([First]);
+        _made[First].Mark = 7;
+        (await _owners.CommitBesideAsync(consumer, default)).ShouldBeFalse();
+        _made[First].Mark = 9;
+        var revoked = _owners.RevokedAsync(consumer, [First]).AsTask();
+        consumer.Last.ShouldBe([new(First, 7)]);
+        revoked.IsCompleted.ShouldBeFalse();
+        consumer.Answer.SetResult();
+        await revoked;
+        consumer.Last.ShouldBe([new(First, 9)]);
     }
 
     private sealed class Owner : IPartitionOwner
@@ -78,10 +94,13 @@ public sealed class OwnerSetTests
     {
         public IReadOnlyList<KeyValuePair<TopicPartition, long>> Last { get; private set; } = [];
 
+        /// <summary>Commits end with it. Null: at once.</summary>
+        public TaskCompletionSource? Answer { get; init; }
+
         public ValueTask CommitAsync(IReadOnlyList<KeyValuePair<TopicPartition, long>> nextOffsets, CancellationToken cancel)
         {
             Last = nextOffsets;
-            return ValueTask.CompletedTask;
+            return Answer is null ? ValueTask.CompletedTask : new ValueTask(Answer.Task);
         }
 
         public ValueTask<IReadOnlyList<LogRecord>> PollAsync(

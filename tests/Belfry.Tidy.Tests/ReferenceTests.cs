@@ -26,9 +26,17 @@ public class ReferenceTests
         ["Belfry.Alerting"] = ["Belfry.Log", "Belfry.Scheduling", "Belfry.Outbox", "Belfry.Deliveries", "Dapper", "NodaTime"],
         ["Belfry.Server"] =
         [
-            "Belfry.Alerting", "Belfry.Sqlite", "Belfry.Kafka", "Belfry.Postgres", "Belfry.Redis", "Microsoft.AspNetCore.OpenApi", "Dapper",
+            "Belfry.Alerting", "Belfry.Cluster", "Belfry.Sqlite", "Belfry.Kafka", "Belfry.Postgres", "Belfry.Redis",
+            "Microsoft.AspNetCore.OpenApi", "Dapper",
         ],
-        ["Belfry.Cli"] = ["Belfry.Alerting", "Belfry.Sqlite", "System.CommandLine"],
+        // What both hosts need of the clustered shape; the framework brings the readers of configuration.
+        ["Belfry.Cluster"] = ["Belfry.Alerting", "Belfry.Kafka", "Belfry.Postgres", "Belfry.Redis", "Microsoft.AspNetCore.App"],
+        ["Belfry.Cli"] =
+        [
+            "Belfry.Alerting", "Belfry.Cluster", "Belfry.Kafka", "Belfry.Postgres", "System.CommandLine", "Microsoft.AspNetCore.App",
+        ],
+        // It starts the server and what that runs on, and links none of it.
+        ["Belfry.Local"] = ["Microsoft.AspNetCore.App"],
     };
 
     private static readonly string[] ForEverybody = ["Microsoft.Extensions.Logging.Abstractions"];
@@ -56,6 +64,8 @@ public class ReferenceTests
     [InlineData("src/Belfry.Postgres/Belfry.Postgres.csproj", """<PackageReference Include="Microsoft.Data.Sqlite" />""")]
     [InlineData("src/Belfry.Alerting/Belfry.Alerting.csproj", """<PackageReference Include="Npgsql" />""")]
     [InlineData("src/Belfry.Alerting/Belfry.Alerting.csproj", """<FrameworkReference Include="Microsoft.AspNetCore.App" />""")]
+    [InlineData("src/Belfry.Cluster/Belfry.Cluster.csproj", """<ProjectReference Include="../Belfry.Server/Belfry.Server.csproj" />""")]
+    [InlineData("src/Belfry.Cli/Belfry.Cli.csproj", """<ProjectReference Include="../Belfry.Server/Belfry.Server.csproj" />""")]
     public void A_planted_reference_is_caught(string path, string reference) =>
         Forbidden(path, $"<Project><ItemGroup>{reference}</ItemGroup></Project>").ShouldNotBeEmpty();
 

@@ -1,3 +1,5 @@
+using Belfry.Rig;
+
 namespace Belfry.Bench.Accept;
 
 /// <summary>
@@ -11,7 +13,7 @@ internal static class AcceptBench
     private const int AlertKeys = 100;
 
     // A server compiles what runs often a second time, better; on two slow cores that takes more than a minute.
-    private const int WarmUpSeconds = 90;
+    private const int WarmUpSeconds = 30;
     private const int Seconds = 10;
     private const int WarmUpPerSecond = 100;
     private const int EventsPerSecond = 1_000;
@@ -34,11 +36,24 @@ internal static class AcceptBench
         }
     }
 
+    public static async Task PagesAsync(CancellationToken cancel)
+    {
+        var folder = Directory.CreateTempSubdirectory("belfry-bench-").FullName;
+        try
+        {
+            await LatencyAsync(folder, share: null, cancel);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     /// <returns>The rival's rows a second.</returns>
     private static async Task<double> ThroughputAsync(string data, CancellationToken cancel)
     {
         ClosedLoad.Result result;
-        await using (var server = await ServerProcess.StartAsync(data, ["--demo"], cancel))
+        await using (var server = await ServerProcess.StartAsync(new ServerStart(data, More: ["--demo"]), cancel))
         {
             // Alerts that repeat, as in a storm, under a few keys: what is measured is the way to the disk, not the paging behind it.
             var load = new ClosedLoad(
@@ -58,14 +73,15 @@ internal static class AcceptBench
         return bare;
     }
 
-    private static async Task LatencyAsync(string data, int share, CancellationToken cancel)
+    private static async Task LatencyAsync(string data, int? share, CancellationToken cancel)
     {
         await using var sink = await WebhookSink.StartAsync();
-        await using var server = await ServerProcess.StartAsync(data, ["--demo", "--webhook-allow", sink.Endpoint], cancel);
+        await using var server = await ServerProcess.StartAsync(
+            new ServerStart(data, More: ["--demo", "--webhook-allow", sink.Endpoint]), cancel);
         var keys = await PagedServices.MakeAsync(server, sink.Url, cancel);
         var from = 0;
         await WaitsAsync(WarmUpPerSecond, WarmUpSeconds);
-        await MeasureAsync("event_to_call.share", share);
+        if (share is { } owed) await MeasureAsync("event_to_call.share", owed);
         await MeasureAsync("event_to_call", EventsPerSecond);
 
         async Task MeasureAsync(string name, int perSecond)

@@ -1,14 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
+using Belfry.Rig;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace Belfry.Bench.Accept;
 
@@ -16,22 +10,20 @@ namespace Belfry.Bench.Accept;
 internal sealed class WebhookSink : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
-    private readonly WebApplication _app;
     private readonly ConcurrentDictionary<int, TimeSpan> _firstCalls = new();
+    private LoopbackReceiver _receiver = null!;
 
-    private WebhookSink(WebApplication app) => _app = app;
+    private WebhookSink()
+    {
+    }
 
-    public Uri Url => new(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
-    public string Endpoint => $"{Url.Host}:{Url.Port}";
+    public Uri Url => _receiver.Url;
+    public string Endpoint => _receiver.Endpoint;
 
     public static async Task<WebhookSink> StartAsync()
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
-        var sink = new WebhookSink(builder.Build());
-        sink._app.Run(sink.TakeAsync);
-        await sink._app.StartAsync();
+        var sink = new WebhookSink();
+        sink._receiver = await LoopbackReceiver.StartAsync(0, sink.TakeAsync);
         return sink;
     }
 
@@ -47,7 +39,7 @@ internal sealed class WebhookSink : IAsyncDisposable
         while (_firstCalls.Count < count && Stopwatch.GetElapsedTime(started) < Patience) await Task.Delay(50, cancel);
     }
 
-    public async ValueTask DisposeAsync() => await _app.DisposeAsync();
+    public async ValueTask DisposeAsync() => await _receiver.DisposeAsync();
 
     private async Task TakeAsync(HttpContext context)
     {

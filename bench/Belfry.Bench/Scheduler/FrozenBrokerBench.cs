@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Belfry.Bench.Accept;
+using Belfry.Rig;
 
 namespace Belfry.Bench.Scheduler;
 
@@ -28,8 +29,10 @@ internal static class FrozenBrokerBench
             await File.WriteAllTextAsync(config, Settings(kafka.Bootstrap, postgres.ConnectionString), cancel);
             await using var sink = await WebhookSink.StartAsync();
             await using var server = await ServerProcess.StartAsync(
-                Path.Combine(folder, "data"),
-                ["--config", config, "--keys", Path.Combine(folder, "keys"), "--demo", "--webhook-allow", sink.Endpoint], cancel);
+                new ServerStart(Path.Combine(folder, "data"), More:
+                [
+                    "--config", config, "--keys", Path.Combine(folder, "keys"), "--demo", "--webhook-allow", sink.Endpoint,
+                ]), cancel);
             var keys = await PagedServices.MakeAsync(server, sink.Url, cancel);
             var load = new WatchedLoad(
                 server.Url, Connections,

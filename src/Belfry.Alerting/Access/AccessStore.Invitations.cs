@@ -5,8 +5,21 @@ namespace Belfry.Alerting.Access;
 
 public sealed partial class AccessStore
 {
+    private const int BesidesMax = 32;
+
     /// <summary>Makes a link for a user, or, when null, for the first administrator. Former ones for the same end with it.</summary>
-    public async ValueTask<Secret> InviteAsync(UserId? user, TimeSpan lifetime, Actor by, DateTimeOffset now, CancellationToken cancel)
+    public ValueTask<Secret> InviteAsync(UserId? user, TimeSpan lifetime, Actor by, DateTimeOffset now, CancellationToken cancel) =>
+        InviteAsync(user, endFormer: true, lifetime, by, now, cancel);
+
+    /// <summary>
+    /// Makes one more link for the first administrator: several processes on one store each give one out, of which the newest 32 hold.
+    /// The first one used ends the rest.
+    /// </summary>
+    public ValueTask<Secret> InviteBesidesAsync(TimeSpan lifetime, Actor by, DateTimeOffset now, CancellationToken cancel) =>
+        InviteAsync(null, endFormer: false, lifetime, by, now, cancel);
+
+    private async ValueTask<Secret> InviteAsync(
+        UserId? user, bool endFormer, TimeSpan lifetime, Actor by, DateTimeOffset now, CancellationToken cancel)
     {
         var secret = Secret.Make(secrets, "");
         await WriteAsync(connection =>
@@ -14,8 +27,12 @@ public sealed partial class AccessStore
             var userId = user?.ToString();
             connection.Execute(
                 "delete from access_invitation where used_at is null " +
-                "and (user_id = @userId or (user_id is null and cast(@userId as text) is null))",
-                new { userId });
+                "and (user_id = @userId or (user_id is null and cast(@userId as text) is null)) " +
+                (endFormer ? "" : """
+                and hash not in (select hash from access_invitation where used_at is null and user_id is null
+                    order by created_at desc limit @kept)
+                """),
+                new { userId, kept = BesidesMax - 1 });
             connection.Execute("""
                 insert into access_invitation (hash, user_id, created_at, expires_at) values (@Hash, @userId, @createdAt, @expiresAt)
                 """, new
@@ -48,8 +65,13 @@ public sealed partial class AccessStore
                 update access_invitation set used_at = @at
                 where hash = @hash and used_at is null and expires_at > @at and (user_id is null or user_id = @user)
                 """, new { hash = Secret.HashOfPresented(text), user = user.ToString(), at = now.ToUnixTimeMilliseconds() });
-            if (used == 1) PutPassword(connection, user, passwordHash, by, now);
-            return used == 1;
+            if (used == 0) return false;
+            connection.Execute("""
+                delete from access_invitation where used_at is null and user_id is null
+                and exists (select 1 from access_invitation used where used.hash = @Hash and used.user_id is null)
+                """, new { Hash = Secret.HashOfPresented(text) });
+            PutPassword(connection, user, passwordHash, by, now);
+            return true;
         }, cancel);
 
     // Named as the columns: Dapper maps them as they are.

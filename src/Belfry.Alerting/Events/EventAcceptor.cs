@@ -7,11 +7,11 @@ namespace Belfry.Alerting.Events;
 
 /// <summary>
 /// The accept hop: a body is parsed, counted against its integration's limit and given to the inlet for <c>incoming-events</c>. Any
-/// thread. Group commit of many at a time is the log's.
+/// thread. Group commit of many at a time is the log's. What became of a body is noted on the trail, if there is one.
 /// </summary>
 public sealed partial class EventAcceptor(
     EventInlet inlet, Topics topics, Func<CatalogSnapshot> catalog, RateLimiter limits, RefusedEvents refused, IdSource ids,
-    TimeProvider time, ILogger<EventAcceptor> logger)
+    TimeProvider time, ILogger<EventAcceptor> logger, EventTrail? trail = null)
 {
     private static readonly TimeSpan RetryAfterFault = TimeSpan.FromSeconds(5);
 
@@ -52,6 +52,7 @@ public sealed partial class EventAcceptor(
         try
         {
             await inlet.AppendAsync(EventRecords.Encode(alertEvent, topics), cancel);
+            trail?.Received(alertEvent);
             return new AcceptResult.Accepted(alertEvent.Action == EventAction.Change ? null : alertEvent.DedupKey);
         }
         catch (Exception fault) when (fault is LogUnavailableException or StoreUnavailableException or TimeoutException)
@@ -73,6 +74,7 @@ public sealed partial class EventAcceptor(
     private void Refuse(Integration? integration, RefusedEvent why)
     {
         var count = refused.Add(integration?.Id, why);
+        trail?.Refused(integration?.Id, why);
         if (count > 0) LogRefused(logger, integration?.Id.ToString() ?? "none", count, why.Reason, string.Join("; ", why.Errors));
     }
 

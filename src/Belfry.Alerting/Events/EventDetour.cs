@@ -20,10 +20,12 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(5);
 
     private readonly OutboxRelay _relay = new(store, log, Lane, time, logger);
+    private readonly DetourWriter _writer = new(store, Lane);
     private readonly Lock _lock = new();
 
-    // Under the lock. By ordering key, the number of the newest write; one entry a service at most.
+    // Under the lock. By ordering key, the number of the newest write, 0 for what was there before; one entry a service at most.
     private readonly Dictionary<string, long> _newest = new(StringComparer.Ordinal);
+    private bool _anyMayHave;
     private readonly SortedSet<long> _underWay = [];
     private long _writes;
     private TaskCompletionSource? _waiter;
@@ -31,27 +33,31 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
     /// <summary>True while some of it may not be published yet.</summary>
     public bool HasSome(string orderingKey)
     {
-        lock (_lock) return _newest.Count > 0 && _newest.ContainsKey(orderingKey);
+        lock (_lock) return _anyMayHave || (_newest.Count > 0 && _newest.ContainsKey(orderingKey));
     }
 
-    /// <summary>Completes once the event is durable in the outbox.</summary>
+    /// <summary>
+    /// Learns what waits there, whoever left it: until the lane was seen empty, later events of those services go behind. Call before the
+    /// first event is taken in.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">Retryable.</exception>
+    public async ValueTask LookAsync(CancellationToken cancel)
+    {
+        var waiting = await store.PendingAsync(Lane, OutboxRelay.LotMax, cancel);
+        lock (_lock)
+        {
+            // One look shows no more than a lot: behind that, any service may have some.
+            _anyMayHave = waiting.Count >= OutboxRelay.LotMax;
+            foreach (var message in waiting) _newest.TryAdd(message.Record.OrderingKey, 0);
+        }
+    }
+
+    /// <summary>Completes once the event is durable in the outbox. What is cancelled may be written all the same.</summary>
     /// <exception cref="StoreUnavailableException">It may be there all the same.</exception>
     public async ValueTask TakeAsync(OutgoingRecord record, CancellationToken cancel)
     {
         var number = Begin(record.OrderingKey);
-        try
-        {
-            await store.WriteAsync(
-                async tx =>
-                {
-                    await tx.AddAsync(Lane, [record]);
-                    return true;
-                }, cancel);
-        }
-        finally
-        {
-            End(number);
-        }
+        await WriteAsync(record, number, cancel).OrCancelledAsync(cancel);
     }
 
     /// <summary>Publishes what waits, until cancelled; faults are retried.</summary>
@@ -81,6 +87,19 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
                 PublishingFailed(fault, Waiting, backoff);
                 await PauseAsync(backoff, cancel);
             }
+        }
+    }
+
+    /// <summary>Ends with the write itself, not with the caller's patience.</summary>
+    private async Task WriteAsync(OutgoingRecord record, long number, CancellationToken cancel)
+    {
+        try
+        {
+            await _writer.WriteAsync(record, cancel);
+        }
+        finally
+        {
+            End(number);
         }
     }
 
@@ -121,8 +140,11 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
     private void Forget(long ended)
     {
         lock (_lock)
+        {
+            _anyMayHave = false;
             foreach (var (key, newest) in _newest)
                 if (newest <= ended) _newest.Remove(key);
+        }
     }
 
     private async Task WaitAsync(CancellationToken cancel)

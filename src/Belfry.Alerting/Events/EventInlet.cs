@@ -43,12 +43,27 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
         if (!goesBehind && await TryLogAsync(record, cancel)) return;
         try
         {
-            await WithinAsync(detour.TakeAsync(record, cancel), DetourTimeMax, cancel);
+            await TakeWithinAsync(detour, record, cancel);
         }
         catch (Exception fault) when (goesBehind && fault is (StoreUnavailableException or TimeoutException))
         {
             // Those that wait cannot be published either way: to be taken counts for more than to be in order.
             if (!await TryLogAsync(record, cancel)) throw;
+        }
+    }
+
+    /// <summary>What has not been written by then is not written any more, unless it is on its way.</summary>
+    private async ValueTask TakeWithinAsync(EventDetour into, OutgoingRecord record, CancellationToken cancel)
+    {
+        using var late = new CancellationTokenSource(DetourTimeMax, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
+        try
+        {
+            await into.TakeAsync(record, either.Token);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancel.IsCancellationRequested)
+        {
+            throw new TimeoutException($"Not acknowledged within {DetourTimeMax}.");
         }
     }
 

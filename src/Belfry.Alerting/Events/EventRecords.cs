@@ -25,4 +25,6 @@ public static class EventRecords
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(AlertEvent))]
+[JsonSerializable(typeof(EventMark))]
+[JsonSerializable(typeof(RefusedEvent))]
 internal sealed partial class EventsJson : JsonSerializerContext;

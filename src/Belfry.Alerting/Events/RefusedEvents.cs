@@ -1,15 +1,52 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
 namespace Belfry.Alerting.Events;
 
 /// <summary>Why an event was not taken in; the labels of its metric.</summary>
-public enum RefusalReason { Invalid, Unrecognized, TooLarge, RateLimited }
+[JsonConverter(typeof(JsonStringEnumConverter<RefusalReason>))]
+public enum RefusalReason
+{
+    [JsonStringEnumMemberName("invalid")] Invalid,
+    [JsonStringEnumMemberName("unrecognized")] Unrecognized,
+    [JsonStringEnumMemberName("too_large")] TooLarge,
+    [JsonStringEnumMemberName("rate_limited")] RateLimited,
+}
 
 /// <summary>A refused event as its owner is shown it. Texts are cut to <see cref="RefusedEvents.TextLengthMax"/>.</summary>
 public sealed record RefusedEvent(
-    DateTimeOffset At, RefusalReason Reason, IReadOnlyList<string> Errors, string? DedupKey, string? Summary);
+    DateTimeOffset At, RefusalReason Reason, IReadOnlyList<string> Errors, string? DedupKey, string? Summary)
+{
+    private const int ErrorsMax = 10;
+
+    internal RefusedEvent Cut() => this with
+    {
+        DedupKey = Cut(DedupKey), Summary = Cut(Summary), Errors = [.. Errors.Take(ErrorsMax).Select(error => Cut(error)!)],
+    };
+
+    internal static string? Cut(string? text, int charactersMax = RefusedEvents.TextLengthMax) =>
+        text is null ? null : text[..EventParser.CutAt(text, charactersMax)];
+
+    internal byte[] Encode() => JsonSerializer.SerializeToUtf8Bytes(Cut(), EventsJson.Default.RefusedEvent);
+
+    /// <summary>Null: not readable, as what a newer program wrote may be.</summary>
+    internal static RefusedEvent? Decode(ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(bytes.Span, EventsJson.Default.RefusedEvent) is { Errors: not null } read ? read : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}
 
 /// <summary>
-/// The last refused events of each integration, in memory: a 400 hides a real alert from its user, and the sender's own log often does
-/// not say which it was. What carried no known routing key is kept under no integration. Any thread.
+/// The last events that this process refused, by integration: a 400 hides a real alert from its user, and the sender's own log often does
+/// not say which it was. What carried no known routing key is kept under no integration. Those of other processes: see
+/// <see cref="EventTrail"/>. Any thread.
 /// </summary>
 public sealed class RefusedEvents
 {
@@ -28,10 +65,7 @@ public sealed class RefusedEvents
     /// </returns>
     public long Add(IntegrationId? integration, RefusedEvent refused)
     {
-        refused = refused with
-        {
-            DedupKey = Cut(refused.DedupKey), Summary = Cut(refused.Summary), Errors = [.. refused.Errors.Select(e => Cut(e)!)],
-        };
+        refused = refused.Cut();
         lock (_lock)
         {
             _counts[(int)refused.Reason]++;
@@ -64,9 +98,6 @@ public sealed class RefusedEvents
     {
         lock (_lock) return _counts[(int)reason];
     }
-
-    private static string? Cut(string? text) =>
-        text is null ? null : text[..EventParser.CutAt(text, TextLengthMax)];
 
     private sealed class Kept
     {

@@ -1,14 +1,6 @@
-using System.Text.Json.Serialization;
+using Belfry.Alerting.Events;
 
 namespace Belfry.Alerting.Incidents;
-
-[JsonConverter(typeof(JsonStringEnumConverter<EventProgress>))]
-public enum EventProgress
-{
-    [JsonStringEnumMemberName("received")] Received,
-    [JsonStringEnumMemberName("processed")] Processed,
-    [JsonStringEnumMemberName("failed")] Failed,
-}
 
 /// <summary>What became of one accepted event or command.</summary>
 /// <param name="Id">Its id.</param>

@@ -17,6 +17,9 @@ internal sealed class IncidentCore
 
     public int Held => _incidents.Count;
 
+    /// <summary>The id of the incident that a trigger opens, if it opens one.</summary>
+    public static IncidentId OpenedBy(EventId trigger) => Id.Derive<IncidentId>(trigger.Value, "incident");
+
     public Incident? Find(IncidentId id) => _incidents.GetValueOrDefault(id);
 
     /// <summary>Takes an incident of the store into memory.</summary>
@@ -81,7 +84,7 @@ internal sealed class IncidentCore
         var policy = service is null ? null : turn.Catalog.Policy(service.PolicyId);
         var incident = new Incident
         {
-            Id = Id.Derive<IncidentId>(alertEvent.Id.Value, "incident"),
+            Id = OpenedBy(alertEvent.Id),
             ServiceId = alertEvent.ServiceId,
             Title = alertEvent.Summary,
             Status = IncidentStatus.Triggered,

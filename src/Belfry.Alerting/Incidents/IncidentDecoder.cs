@@ -27,8 +27,16 @@ internal sealed class IncidentDecoder(Topics topics, int partition)
         }
     }
 
-    /// <summary>The id that a record seems to have, else one that follows from its place in the log.</summary>
-    public static EventId IdOf(LogRecord record)
+    /// <summary>
+    /// The id that a record seems to have, else the one it was given when it was replayed (<see cref="FailedEvents.IdHeader"/>), else one
+    /// that follows from its place in the log.
+    /// </summary>
+    public static EventId IdOf(LogRecord record) => IdOf(record, record.ToString());
+
+    /// <summary>The same of a record that has been moved.</summary>
+    /// <param name="record">The record.</param>
+    /// <param name="place">Where it was first.</param>
+    public static EventId IdOf(LogRecord record, string place)
     {
         try
         {
@@ -41,7 +49,8 @@ internal sealed class IncidentDecoder(Topics topics, int partition)
             // Not JSON at all: the place in the log is its only name.
         }
 
-        return Alerting.Id.Derive<EventId>(Guid.Empty, record.ToString());
+        var given = record.Headers.FirstOrDefault(pair => pair.Key == FailedEvents.IdHeader).Value;
+        return Alerting.Id.TryParse<EventId>(given, out var kept) ? kept : Alerting.Id.Derive<EventId>(Guid.Empty, place);
     }
 
     private DecodedInput DecodeEvent(LogRecord record)

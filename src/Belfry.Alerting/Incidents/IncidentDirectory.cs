@@ -79,6 +79,18 @@ public sealed class IncidentDirectory(IOutboxStore store)
         ValueTask.FromResult(connection.Query<StateRow>($"{StateRow.Select} where id = @id", new { id = id.ToString() })
             .Select(row => row.State).SingleOrDefault()), cancel);
 
+    /// <summary>What became of each, of those that have been read from the log; at most <see cref="LimitMax"/> ids.</summary>
+    public ValueTask<IReadOnlyList<EventState>> EventStatesAsync(IReadOnlyList<EventId> ids, CancellationToken cancel)
+    {
+        if (ids.Count == 0) return new([]);
+        CheckWindow(0, ids.Count);
+        var parameters = new DynamicParameters();
+        for (var n = 0; n < ids.Count; n++) parameters.Add($"id_{n}", ids[n].ToString());
+        var names = string.Join(", ", ids.Select((_, n) => $"@id_{n}"));
+        return store.ReadAsync(connection => ValueTask.FromResult<IReadOnlyList<EventState>>(
+            [.. connection.Query<StateRow>($"{StateRow.Select} where id in ({names})", parameters).Select(row => row.State)]), cancel);
+    }
+
     /// <summary>The newest <paramref name="limit"/> (1 to <see cref="LimitMax"/>) events of a dedup key, newest first.</summary>
     public ValueTask<IReadOnlyList<EventState>> EventStatesAsync(
         IntegrationId integrationId, string dedupKey, int limit, CancellationToken cancel)

@@ -1,4 +1,5 @@
 using Belfry.Alerting.Catalog;
+using Belfry.Alerting.Events;
 using Belfry.Alerting.Storage;
 using Belfry.Log;
 using Belfry.Outbox;
@@ -9,7 +10,7 @@ namespace Belfry.Alerting.Incidents;
 /// <summary>What the incident folds of all partitions share.</summary>
 internal sealed record IncidentPorts(
     IPartitionedLog Log, IOutboxStore Store, SqlDialect Dialect, Topics Topics, Func<CatalogSnapshot> Catalog, IncidentChanges Changes,
-    TimeProvider Time, ILogger Logger, TimeSpan LookAgain);
+    TimeProvider Time, ILogger Logger, TimeSpan LookAgain, EventTrail? Trail = null);
 
 /// <summary>
 /// The owner's fold of one partition: decode, ask what is known, let the core decide, and write everything that follows in one fenced
@@ -58,12 +59,14 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
             else if (input.Command is { } command) _core.Take(command, turn);
         var faults = inputs.Where(input => input.Fault is not null).Select(input => (input.Record, input.Fault!)).ToList();
         await CommitAsync(batch, turn, faults, cancel);
+        if (ports.Trail is { } trail) IncidentMarks.Note(trail, inputs, turn);
     }
 
-    public ValueTask RejectAsync(LogRecord record, string reason, CancellationToken cancel)
+    public async ValueTask RejectAsync(LogRecord record, string reason, CancellationToken cancel)
     {
         var turn = new IncidentTurn(ports.Time.GetUtcNow(), ports.Catalog(), []);
-        return CommitAsync([record], turn, [(record, reason)], cancel);
+        await CommitAsync([record], turn, [(record, reason)], cancel);
+        if (ports.Trail is { } trail) IncidentMarks.Note(trail, [_decoder.Decode(record) with { Fault = reason }], turn);
     }
 
     public async ValueTask StopAsync(CancellationToken cancel)

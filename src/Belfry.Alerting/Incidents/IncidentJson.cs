@@ -16,4 +16,5 @@ namespace Belfry.Alerting.Incidents;
 [JsonSerializable(typeof(EntryDetails))]
 [JsonSerializable(typeof(LogEntry))]
 [JsonSerializable(typeof(Assignment))]
+[JsonSerializable(typeof(EventId))]
 internal sealed partial class IncidentJson : JsonSerializerContext;

@@ -8,6 +8,9 @@ namespace Belfry.Alerting.Incidents;
 /// <summary>What a turn decided, as records for the outbox: assignments, timers, log entries and dead letters, each in its order.</summary>
 internal static class IncidentRecords
 {
+    public const string Reason = "reason";
+    public const string Source = "source";
+
     public static List<OutgoingRecord> Of(IncidentTurn turn, Topics topics)
     {
         var records = new List<OutgoingRecord>(turn.Assignments.Count + turn.Timers.Count + turn.Entries.Count);
@@ -43,8 +46,7 @@ internal static class IncidentRecords
         Value = record.Value,
         Headers =
         [
-            .. record.Headers.Where(pair => pair.Key is not ("reason" or "source")), new("reason", reason),
-            new("source", record.ToString()),
+            .. record.Headers.Where(pair => pair.Key is not (Reason or Source)), new(Reason, reason), new(Source, record.ToString()),
         ],
     };
 }

@@ -8,6 +8,8 @@ namespace Belfry.Alerting.Planning;
 /// </summary>
 public static class PlanningHop
 {
+    private static readonly TimeSpan TurnInterval = TimeSpan.FromMilliseconds(10);
+
     /// <summary>The consumer group to run the owners in.</summary>
     public static ConsumerGroup Group(Topics topics) => new(
         topics.Prefix + "planning", [topics.PlanningAssignments.Name, topics.PlanningContactRules.Name, topics.PlanningFeedback.Name],
@@ -18,6 +20,7 @@ public static class PlanningHop
     {
         var group = Group(topics).Name;
         return (_, sources) => new BatchOwner(
-            sources, new PlanningFold(group, sources, log, topics, time), new BatchOwnerOptions(), time, logger);
+            sources, new PlanningFold(group, sources, log, topics, time), new BatchOwnerOptions { TurnInterval = TurnInterval }, time,
+            logger);
     }
 }

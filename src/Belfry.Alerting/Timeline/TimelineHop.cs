@@ -7,6 +7,9 @@ namespace Belfry.Alerting.Timeline;
 /// <summary>The timeline hop: <c>incident-log</c> into the read model.</summary>
 public static class TimelineHop
 {
+    // Nobody is paged by it: a reader waits a little longer while much happens.
+    private static readonly TimeSpan TurnInterval = TimeSpan.FromMilliseconds(100);
+
     /// <summary>The consumer group to run the owners in.</summary>
     public static ConsumerGroup Group(Topics topics) => new(topics.Prefix + "timeline", [topics.IncidentLog.Name]);
 
@@ -19,7 +22,10 @@ public static class TimelineHop
     public static PartitionOwnerFactory Create(
         IOutboxStore store, Action changed, TimeProvider time, ILogger logger, Func<Exception, bool>? isTransient = null)
     {
-        var options = new BatchOwnerOptions { IsTransient = isTransient ?? (fault => fault is StoreUnavailableException) };
+        var options = new BatchOwnerOptions
+        {
+            IsTransient = isTransient ?? (fault => fault is StoreUnavailableException), TurnInterval = TurnInterval,
+        };
         return (partition, sources) => new BatchOwner(sources, new TimelineFold(partition, store, changed), options, time, logger);
     }
 }

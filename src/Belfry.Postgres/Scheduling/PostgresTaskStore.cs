@@ -23,10 +23,18 @@ public sealed class PostgresTaskStore(PostgresDatabase database) : ITaskStore
     {
         await EnsureWindowIndexAsync(partition.Partitions, cancel);
         return await database.WriteAsync(
-            async connection => (await connection.Statement(TaskTables.TakeOver, Of(partition.Source.Topic), Of(partition.Source.Partition))
-                .ListAsync(row => new TaskOwnership(row.GetInt64(0), row.GetInt64(1)), cancel)).Single(),
+            async connection =>
+            {
+                var taken = await connection.Statement(TaskTables.TakeOver, Of(partition.Source.Topic), Of(partition.Source.Partition))
+                    .ListAsync(row => new TaskOwnership(row.GetInt64(0), row.GetInt64(1)), cancel);
+                await PostgresTaskTopics.ThrowIfRetiredAsync(connection, partition.Source.Topic, cancel);
+                return taken.Single();
+            },
             cancel);
     }
+
+    /// <summary>Makes what a topic of this partition count needs ahead of its first owner, who would wait for it.</summary>
+    internal ValueTask PrepareAsync(int partitions, CancellationToken cancel) => EnsureWindowIndexAsync(partitions, cancel);
 
     /// <summary>Takes the epoch that another database has counted: from now on older ones are refused here as well.</summary>
     /// <exception cref="OwnershipLostException">A newer one is here already.</exception>

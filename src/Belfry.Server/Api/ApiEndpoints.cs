@@ -37,6 +37,8 @@ internal static class ApiEndpoints
         api.MapServices();
         api.MapIntegrations();
         api.MapOnCalls();
+        api.MapEventLookup();
+        api.MapFailedEvents();
         api.MapUnknown();
     }
 

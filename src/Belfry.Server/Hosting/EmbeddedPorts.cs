@@ -1,6 +1,7 @@
 using Belfry.Alerting;
 using Belfry.Alerting.Storage;
 using Belfry.Deliveries;
+using Belfry.Log;
 using Belfry.Sqlite;
 
 namespace Belfry.Server.Hosting;
@@ -27,7 +28,7 @@ internal sealed class EmbeddedPorts : ShapePorts
         ServerOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancel)
     {
         var fileOptions = new SqliteFileOptions { Logger = loggers.CreateLogger<SqliteFile>() };
-        var file = SqliteFile.Open(Path.Combine(options.DataDir, "belfry.db"), fileOptions);
+        var file = SqliteFile.Open(Path.Combine(options.DataDir, "belfry.db"), fileOptions with { WritesCanWait = true });
         SqliteFile? logFile = null;
         try
         {
@@ -50,7 +51,8 @@ internal sealed class EmbeddedPorts : ShapePorts
                 Deliveries = await SqliteDeliveryStore.OpenAsync(file, cancel),
                 Parked = await SqliteParkedRecordStore.OpenAsync(file, cancel),
                 Claims = new MemoryFastClaims(new MemoryFastClaimsOptions(), time),
-                Housekeeping = [new Hop("log-cleaner", cleaner.RunAsync)],
+                Hints = new MemoryHintStore(new MemoryHintStoreOptions(), time),
+                Housekeeping = [new Hop("log-cleaner", cleaner.RunAsync) { Roles = [] }],
             };
         }
         catch

@@ -8,6 +8,14 @@ namespace Belfry.Server.Hosting;
 /// </summary>
 internal static class HealthEndpoints
 {
+    /// <summary>Nothing else is there, not even a way to the sign-in page.</summary>
+    public static void UseHealthAlone(this IApplicationBuilder app) => app.Use(next => context =>
+    {
+        if (context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal)) return next(context);
+        context.Response.StatusCode = StatusCodes.Status404NotFound;
+        return Task.CompletedTask;
+    });
+
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/health/live", () => Results.Text("live\n")).Public();

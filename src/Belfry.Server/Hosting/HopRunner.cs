@@ -14,7 +14,7 @@ internal sealed record HopStatus(string Name, bool Running, int Restarts, string
 /// minute, and starts over at a second once it has run for a minute. On shutdown all are cancelled and awaited, so they drain.
 /// </summary>
 internal sealed partial class HopRunner(
-    Func<IReadOnlyList<Hop>> makeHops, IHostApplicationLifetime lifetime, TimeProvider time,
+    Func<IReadOnlyList<Hop>> makeHops, HopThreads threads, IHostApplicationLifetime lifetime, TimeProvider time,
     ILogger<HopRunner> logger) : BackgroundService
 {
     private static readonly TimeSpan PauseMin = TimeSpan.FromSeconds(1);
@@ -47,7 +47,17 @@ internal sealed partial class HopRunner(
         if (!await lifetime.HasStartedAsync(stoppingToken)) return;
         var hops = makeHops();
         lock (_lock) _statuses = [.. hops.Select(hop => new HopStatus(hop.Name, false, 0, null))];
-        await Task.WhenAll(hops.Select((hop, at) => Task.Run(() => KeepRunningAsync(hop, at, stoppingToken), CancellationToken.None)));
+        await Task.WhenAll(hops.Select((hop, at) => threads.RunAsync(() => KeepRunningAsync(hop, at, stoppingToken))));
+    }
+
+    /// <summary>
+    /// Hops that do not end in time are left behind: what they held comes again, from the log or the store, to whoever is next.
+    /// </summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        var left = Statuses.Where(status => status.Running).Select(status => status.Name).ToList();
+        if (left.Count > 0) LogNotDrained(logger, string.Join(", ", left));
     }
 
     private async Task KeepRunningAsync(Hop hop, int at, CancellationToken cancel)
@@ -102,6 +112,9 @@ internal sealed partial class HopRunner(
 
     [LoggerMessage(201, LogLevel.Error, "Hop '{Hop}' ended by itself; it will be started again")]
     private static partial void LogEnded(ILogger logger, string hop);
+
+    [LoggerMessage(203, LogLevel.Warning, "The server stops before these have drained: {Hops}; nothing is lost, some of it may run again")]
+    private static partial void LogNotDrained(ILogger logger, string hops);
 
     [LoggerMessage(202, LogLevel.Error, "Hop '{Hop}' failed; it will be started again")]
     private static partial void LogFailed(ILogger logger, string hop, Exception fault);

@@ -29,12 +29,13 @@ internal static class HostLogging
 
     public static void AddHops(this IServiceCollection services)
     {
+        services.AddSingleton(provider => new HopThreads(provider.GetRequiredService<ILogger<HopThreads>>()));
         services.AddSingleton(provider => new HopRunner(
             () => ShapePipeline.Hops(
                 provider.GetRequiredService<ServerShape>(),
                 new Uri((provider.GetRequiredService<ServerOptions>().BaseUrl ?? provider.GetRequiredService<IServer>().LocalUrl()) + "/")),
-            provider.GetRequiredService<IHostApplicationLifetime>(), provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<HopRunner>>()));
+            provider.GetRequiredService<HopThreads>(), provider.GetRequiredService<IHostApplicationLifetime>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<HopRunner>>()));
         services.AddHostedService(provider => provider.GetRequiredService<HopRunner>());
         services.AddHostedService(provider => new StartupNotice(
             provider.GetRequiredService<ServerShape>(), provider.GetRequiredService<AdministratorGate>(),

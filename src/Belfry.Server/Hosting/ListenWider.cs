@@ -1,3 +1,4 @@
+using Belfry.Outbox;
 using Belfry.Server.Security;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -9,11 +10,14 @@ namespace Belfry.Server.Hosting;
 /// Where it then cannot, the program ends as it does when it cannot at its start: what runs it sees that, and nobody is paged by silence.
 /// </summary>
 internal sealed partial class ListenWider(
-    ListenAddresses addresses, AdministratorGate gate, IServer server, IHostApplicationLifetime lifetime, TimeProvider time,
-    ILogger<ListenWider> logger) : BackgroundService
+    ListenAddresses addresses, AdministratorGate gate, ServerShape shape, IServer server, IHostApplicationLifetime lifetime,
+    TimeProvider time, ILogger<ListenWider> logger) : BackgroundService
 {
     /// <summary>So that the browser that made the administrator gets its next page before its connection ends.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(3);
+
+    /// <summary>Seldom: a set-up takes minutes.</summary>
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(3);
 
     /// <summary>Kestrel lets open requests end for 5 s before it binds again.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
@@ -24,7 +28,7 @@ internal sealed partial class ListenWider(
         var (wanted, bound) = (string.Join(", ", addresses.Wanted), string.Join(", ", Listened));
         LogNarrowed(logger, bound, wanted);
         await Console.Out.WriteLineAsync($"Until there is an administrator Belfry listens on {bound} only, then on {wanted}.");
-        await gate.Opened.WaitAsync(stoppingToken);
+        await OpenedAsync(stoppingToken);
         await Task.Delay(Grace, time, stoppingToken);
         addresses.Widen(Listened);
         LogWidened(logger, wanted);
@@ -33,6 +37,27 @@ internal sealed partial class ListenWider(
         LogNotBound(logger, wanted, string.Join(", ", Listened));
         addresses.WereRefused = true;
         lifetime.StopApplication();
+    }
+
+    /// <summary>Here, or on another instance, which only the store tells.</summary>
+    private async Task OpenedAsync(CancellationToken cancel)
+    {
+        while (shape.Ports.AreShared && !gate.IsOpen)
+        {
+            try
+            {
+                await gate.LookAsync(cancel);
+            }
+            catch (StoreUnavailableException)
+            {
+                // It is asked again below.
+            }
+
+            await Task.WhenAny(gate.Opened, Task.Delay(LookAgain, time, cancel));
+            cancel.ThrowIfCancellationRequested();
+        }
+
+        await gate.Opened.WaitAsync(cancel);
     }
 
     private IReadOnlyList<string> Listened => [.. server.Features.Get<IServerAddressesFeature>()?.Addresses ?? []];

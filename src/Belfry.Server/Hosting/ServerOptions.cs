@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Belfry.Cluster;
 
 namespace Belfry.Server.Hosting;
 
@@ -61,6 +62,9 @@ internal sealed record ServerOptions
     /// <summary>Holds the keys that sign and seal; instances of a cluster share them. Default: <c>keys</c> in the data folder.</summary>
     public string? KeysFolder { get; init; }
 
+    /// <summary>What this process does. Default: everything.</summary>
+    public RoleSet Roles { get; init; } = RoleSet.All;
+
     /// <summary>Null: the embedded shape.</summary>
     public ClusterOptions? Cluster { get; init; }
 
@@ -81,6 +85,8 @@ internal sealed record ServerOptions
           --webhook-allow LIST private hosts, host:port or CIDRs that webhooks may reach, by commas
           --shape NAME         embedded, or clustered on Kafka, PostgreSQL and Redis    (embedded)
           --keys DIR           keys that instances of a cluster share     (DIR/keys)
+          --roles LIST         what this instance of a cluster does, by commas: api, incidents, planning, scheduler, email,
+                               webhook, timeline; without api only health is served     (all)
           --config FILE        JSON with any of these settings and those of the clustered shape
 
         Each can be set in the environment as well: Belfry__MailFrom=…
@@ -106,8 +112,15 @@ internal sealed record ServerOptions
             WebhookAllow = Value("--webhook-allow", "WebhookAllow")?.Split(
                 ',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [],
             KeysFolder = Value("--keys", "Keys") is { } keys ? Path.GetFullPath(keys) : null,
+            Roles = RoleSet.Read(Value("--roles", "Roles"), faults),
             Cluster = ClusterOf(Value("--shape", "Shape"), configuration, faults),
         };
+        if (Value("--shape", "Shape") is null or "embedded" && !options.Roles.AreAll)
+            faults.Add(
+                $"--roles: the embedded shape is one process that does everything, and '{options.Roles}' is not all; leave --roles out, " +
+                "or take --shape clustered.");
+        if (!options.Roles.ServesApi && options.BaseUrl is null)
+            faults.Add($"--roles without '{RoleSet.Api}' needs --base-url: links in messages must lead to an instance that serves pages.");
         if (options.Cluster is not null && options.KeysFolder is null)
             faults.Add("The clustered shape needs --keys (Belfry:Keys): a folder with the keys that all instances share.");
         options.Check(faults);
@@ -115,21 +128,8 @@ internal sealed record ServerOptions
     }
 
     /// <summary>The environment, and below it the file that <c>--config</c> names.</summary>
-    public static IConfiguration ConfigurationOf(IReadOnlyList<string> arguments, List<string> faults)
-    {
-        var builder = new ConfigurationBuilder();
-        var given = ReadArguments(arguments, []);
-        try
-        {
-            if (given.TryGetValue("--config", out var file)) builder.AddJsonFile(Path.GetFullPath(file), optional: false);
-            return builder.AddEnvironmentVariables().Build();
-        }
-        catch (Exception fault) when (fault is IOException or InvalidDataException or UnauthorizedAccessException)
-        {
-            faults.Add($"--config: {fault.Message}");
-            return new ConfigurationBuilder().AddEnvironmentVariables().Build();
-        }
-    }
+    public static IConfiguration ConfigurationOf(IReadOnlyList<string> arguments, List<string> faults) =>
+        ClusterOptions.ConfigurationOf(ReadArguments(arguments, []).GetValueOrDefault("--config"), faults);
 
     private static ClusterOptions? ClusterOf(string? shape, IConfiguration configuration, List<string> faults)
     {
@@ -156,7 +156,7 @@ internal sealed record ServerOptions
         string[] flags =
         [
             "--data", "--urls", "--ready-file", "--smtp", "--mail-folder", "--mail-from", "--base-url", "--webhook-allow", "--shape",
-            "--keys", "--config",
+            "--keys", "--config", "--roles",
         ];
         var given = new Dictionary<string, string>(StringComparer.Ordinal);
         for (var at = 0; at < arguments.Count; at++)

@@ -1,8 +1,6 @@
 using System.Security.Cryptography;
 using Belfry.Alerting;
-using Belfry.Alerting.Access;
 using Belfry.Alerting.Incidents;
-using Belfry.Alerting.Storage;
 using Belfry.Deliveries;
 
 namespace Belfry.Server.Hosting;
@@ -10,8 +8,7 @@ namespace Belfry.Server.Hosting;
 /// <summary>The hops of a shape: the pipeline of all shapes on its ports, and what its drivers need.</summary>
 internal static class ShapePipeline
 {
-    public static IReadOnlyList<SchemaStep> SchemaSteps { get; } = [.. Pipeline.SchemaSteps, .. AccessSchema.Steps];
-
+    /// <summary>Those of this process's roles.</summary>
     /// <param name="shape">Opened.</param>
     /// <param name="baseUrl">What links in messages begin with.</param>
     public static IReadOnlyList<Hop> Hops(ServerShape shape, Uri baseUrl)
@@ -33,6 +30,7 @@ internal static class ShapePipeline
             Catalog = shape.Catalog,
             People = shape.People,
             Changes = shape.Changes,
+            Trail = shape.Trail,
             Topics = shape.Topics,
             Time = shape.Time,
             Random = new Random(RandomNumberGenerator.GetInt32(int.MaxValue)),
@@ -44,10 +42,10 @@ internal static class ShapePipeline
         {
             var watcher = new ChangeWatcher(
                 shape.Ports.Store, shape.Changes, shape.Time, shape.Loggers.CreateLogger<ChangeWatcher>());
-            hops.Add(new Hop("changes-of-others", watcher.RunAsync));
+            hops.Add(new Hop("changes-of-others", watcher.RunAsync) { Roles = [RoleSet.Api] });
         }
 
-        return hops;
+        return [.. hops.Where(shape.Options.Roles.Runs)];
     }
 
     private static IDeliveryChannel EmailChannel(ServerOptions options) => options.Smtp is { } smtp

@@ -20,9 +20,15 @@ internal abstract class ShapePorts : IAsyncDisposable
     public required IOutboxStore Store { get; init; }
     public required SqlDialect Dialect { get; init; }
     public required ITaskStore Tasks { get; init; }
+
+    /// <summary>The generations of <c>scheduled-tasks</c>; empty where there is only the first.</summary>
+    public IReadOnlyList<TaskTopic> TaskTopics { get; init; } = [];
     public required IDeliveryStore Deliveries { get; init; }
     public required IParkedRecordStore Parked { get; init; }
     public required IFastClaims Claims { get; init; }
+
+    /// <summary>Where the trail of events is kept.</summary>
+    public required IHintStore Hints { get; init; }
 
     /// <summary>Where events go while the log alone is away; null where log and store share their fate.</summary>
     public EventDetour? Detour { get; init; }

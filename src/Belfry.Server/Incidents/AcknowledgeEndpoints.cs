@@ -1,3 +1,4 @@
+using Belfry.Alerting.Events;
 using Belfry.Alerting.Feedback;
 using Belfry.Alerting.Incidents;
 using Belfry.Server.Layout;

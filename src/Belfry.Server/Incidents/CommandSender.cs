@@ -1,4 +1,5 @@
 using Belfry.Alerting;
+using Belfry.Alerting.Events;
 using Belfry.Alerting.Incidents;
 using EventId = Belfry.Alerting.EventId;
 

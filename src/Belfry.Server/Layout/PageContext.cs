@@ -27,4 +27,7 @@ public sealed record PageContext(
 
     /// <summary>May edit services, schedules and policies.</summary>
     public bool MayManage => Caller is { Role: >= Alerting.People.UserRole.Manager };
+
+    /// <summary>May see and replay what failed, and edit people.</summary>
+    public bool MayAdminister => Caller is { Role: >= Alerting.People.UserRole.Administrator };
 }

@@ -1,3 +1,4 @@
+using Belfry.Server.Events;
 using Belfry.Server.Incidents;
 using Belfry.Server.OnCall;
 using Belfry.Server.People;
@@ -26,6 +27,7 @@ internal static class PageEndpoints
         app.MapIncidentActions();
         app.MapLive();
         app.MapServicePages();
+        app.MapEventPages();
         app.MapOnCallPage();
         app.MapPeoplePage();
         app.MapAcknowledgePage();

@@ -1,6 +1,7 @@
 using Belfry.Alerting;
 using Belfry.Alerting.Catalog;
 using Belfry.Alerting.Events;
+using Belfry.Alerting.Incidents;
 using Belfry.Server.Layout;
 using Belfry.Server.Pages;
 using Belfry.Server.Security;
@@ -15,7 +16,7 @@ internal static class ServicePages
     public static void MapServicePages(this IEndpointRouteBuilder app)
     {
         app.MapGet("/services", List).RequireAuthorization(Policies.Observer).ExcludeFromDescription();
-        app.MapGet("/services/{id}", Get).RequireAuthorization(Policies.Observer).ExcludeFromDescription();
+        app.MapGet("/services/{id}", GetAsync).RequireAuthorization(Policies.Observer).ExcludeFromDescription();
         app.MapPost("/services", CreateAsync).RequireAuthorization(Policies.Manager).ExcludeFromDescription();
         app.MapPost("/services/{id}/integrations", CreateIntegrationAsync).RequireAuthorization(Policies.Manager).ExcludeFromDescription();
     }
@@ -23,18 +24,19 @@ internal static class ServicePages
     private static IResult List(HttpContext http, IAntiforgery antiforgery, TimeProvider time, CatalogReader catalog) =>
         Render.Page<ServiceListPage>(PageContext.Of(http, time, antiforgery), ("Catalog", catalog.Current));
 
-    private static IResult Get(
-        string id, HttpContext http, IAntiforgery antiforgery, TimeProvider time, CatalogReader catalog, RefusedEvents refused)
+    private static async Task<IResult> GetAsync(
+        string id, HttpContext http, IAntiforgery antiforgery, TimeProvider time, CatalogReader catalog, EventLookup events,
+        CancellationToken cancel)
     {
         var context = PageContext.Of(http, time, antiforgery);
         var snapshot = catalog.Current;
         if (!Id.TryParse<ServiceId>(id, out var known) || snapshot.Service(known) is not { } service)
             return Render.NotFound(context, "service");
-        var integrations = snapshot.Integrations
+        var integrations = new List<(Integration, IReadOnlyList<RefusedEvent>)>();
+        foreach (var integration in snapshot.Integrations
             .Where(integration => integration.ServiceId == service.Id)
-            .OrderBy(integration => integration.Name, StringComparer.Ordinal).ThenBy(integration => integration.Id.Value)
-            .Select(integration => (integration, refused.Of(integration.Id)))
-            .ToList();
+            .OrderBy(integration => integration.Name, StringComparer.Ordinal).ThenBy(integration => integration.Id.Value))
+            integrations.Add((integration, await events.RefusedAsync(integration.Id, cancel)));
         var model = new ServiceModel(
             service, snapshot.Policy(service.PolicyId), integrations, $"{http.Request.Scheme}://{http.Request.Host}");
         return Render.Page<ServicePage>(context, ("Model", model));

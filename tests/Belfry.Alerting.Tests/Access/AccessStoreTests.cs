@@ -51,6 +51,19 @@ public class AccessStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Of_the_links_that_several_instances_gave_out_the_first_one_used_ends_the_others()
+    {
+        var first = await _access.InviteBesidesAsync(TimeSpan.FromHours(1), Root, Now, default);
+        var second = await _access.InviteBesidesAsync(TimeSpan.FromHours(1), Root, Now, default);
+        var ofAda = await _access.InviteAsync(Ada, TimeSpan.FromHours(1), Root, Now, default);
+        (await _access.FindInvitationAsync(first.Text, Now, default)).ShouldNotBeNull();
+        (await _access.RedeemAsync(ofAda.Text, Ada, "hash", Root, Now, default)).ShouldBeTrue();
+        (await _access.RedeemAsync(second.Text, Ada, "hash", Root, Now, default))
+            .ShouldBeTrue("a user's own link is no first administrator's");
+        (await _access.RedeemAsync(first.Text, Ada, "other", Root, Now, default)).ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task A_session_opens_is_seen_and_ends()
     {
         var secret = await _access.OpenSessionAsync(Ada, "192.0.2.1", "agent", Root, Now, default);

@@ -122,6 +122,100 @@ public sealed class EventInletTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Events_that_come_while_one_is_written_are_written_together_in_their_order()
+    {
+        _log.Fault = new LogUnavailableException("away");
+        var gate = _store.Close();
+
+        // Off the test's own context, which hands thousands of continuations on one by one, behind those of all other tests.
+        var takings = await Task.Run(() => Enumerable.Range(1, 1_200).Select(n => TakeAsync($"service-{n % 7}", $"{n}")).ToList());
+        takings.Any(taking => taking.IsCompleted).ShouldBeFalse();
+        gate.SetResult();
+        await Task.WhenAll(takings).WaitAsync(Patience);
+        _store.Writes.ShouldBe(4, "the first alone, then lots of 500");
+        (await WaitingAsync()).ShouldBe(Enumerable.Range(1, 1_200).Select(n => $"{n}"));
+    }
+
+    [Fact]
+    public async Task A_lot_that_the_store_refuses_is_refused_to_each_of_its_senders_and_the_next_is_written()
+    {
+        (_log.Fault, _store.Fault) = (new LogUnavailableException("away"), new StoreUnavailableException("away"));
+        var gate = _store.Close();
+        var takings = Enumerable.Range(1, 3).Select(n => TakeAsync($"service-{n}", $"{n}")).ToList();
+        gate.SetResult();
+        foreach (var taking in takings) await Should.ThrowAsync<StoreUnavailableException>(() => taking.WaitAsync(Patience));
+        _store.Fault = null;
+        await TakeAsync("service-4", "4").WaitAsync(Patience);
+        (await WaitingAsync()).ShouldBe(["4"]);
+    }
+
+    [Fact]
+    public async Task A_fault_of_one_event_is_told_to_its_sender_alone()
+    {
+        _log.Fault = new LogUnavailableException("away");
+        var gate = _store.Close();
+        var takings = Enumerable.Range(1, 4).Select(n => TakeAsync($"service-{n}", n == 3 ? SwitchedStore.Poison : $"{n}")).ToList();
+        gate.SetResult();
+        await Should.ThrowAsync<FormatException>(() => takings[2].WaitAsync(Patience));
+        await Task.WhenAll(takings.Where((_, at) => at != 2)).WaitAsync(Patience);
+        (await WaitingAsync()).ShouldBe(["1", "2", "4"]);
+    }
+
+    [Fact]
+    public async Task Senders_that_give_up_leave_nobody_waiting_and_what_had_not_gone_out_is_not_written()
+    {
+        _log.Fault = new LogUnavailableException("away");
+        var gate = _store.Close();
+        using var cancel = new CancellationTokenSource();
+        var first = _inlet.AppendAsync(Record("a", "1"), cancel.Token).AsTask();
+        var second = _inlet.AppendAsync(Record("b", "2"), cancel.Token).AsTask();
+        var third = TakeAsync("c", "3");
+        await cancel.CancelAsync();
+        foreach (var taking in (Task[])[first, second])
+            await Should.ThrowAsync<OperationCanceledException>(() => taking.WaitAsync(Patience));
+        gate.SetResult();
+        await third.WaitAsync(Patience);
+        (await WaitingAsync()).ShouldBe(["1", "3"]);
+        _log.Fault = null;
+        Start();
+        await UntilAsync(() => !_detour.HasSome("a") && !_detour.HasSome("b") && !_detour.HasSome("c"));
+        _log.Appended.ShouldBe(["1", "3"]);
+    }
+
+    [Fact]
+    public async Task A_process_that_starts_puts_what_comes_behind_what_waits_whoever_left_it()
+    {
+        _log.Fault = new LogUnavailableException("away");
+        await TakeAsync("a", "1");
+        _log.Fault = null;
+        var next = new EventDetour(_store, _log, _time, NullLogger.Instance);
+        await next.LookAsync(default);
+        var inlet = new EventInlet(_log, next, _time);
+        await inlet.AppendAsync(Record("a", "2"), default);
+        await inlet.AppendAsync(Record("b", "3"), default);
+        _log.Appended.ShouldBe(["3"]);
+        _running = Task.Run(() => next.RunAsync(_stop.Token));
+        await UntilAsync(() => !next.HasSome("a"));
+        await inlet.AppendAsync(Record("a", "4"), default);
+        _log.Appended.ShouldBe(["3", "1", "2", "4"]);
+    }
+
+    [Fact]
+    public async Task A_process_that_starts_with_more_waiting_than_it_can_see_puts_all_services_behind_until_it_is_empty()
+    {
+        _log.Fault = new LogUnavailableException("away");
+        for (var n = 0; n < OutboxRelay.LotMax; n++) await TakeAsync("a", $"{n}");
+        await TakeAsync("b", "hidden");
+        _log.Fault = null;
+        var next = new EventDetour(_store, _log, _time, NullLogger.Instance);
+        await next.LookAsync(default);
+        next.HasSome("b").ShouldBeTrue();
+        _running = Task.Run(() => next.RunAsync(_stop.Token));
+        await UntilAsync(() => !next.HasSome("b"));
+        _log.Appended.Count.ShouldBe(OutboxRelay.LotMax + 1);
+    }
+
+    [Fact]
     public async Task What_a_former_process_left_is_published()
     {
         _log.Fault = new LogUnavailableException("away");
@@ -144,6 +238,9 @@ public sealed class EventInletTests : IAsyncDisposable
     private void Start() => _running = Task.Run(() => _detour.RunAsync(_stop.Token));
 
     private Task TakeAsync(string service, string text) => _inlet.AppendAsync(Record(service, text), default).AsTask();
+
+    private async Task<List<string>> WaitingAsync() =>
+        [.. (await _store.Inner.PendingAsync(EventDetour.Lane, 2_000, default)).Select(m => Encoding.UTF8.GetString(m.Record.Value.Span))];
 
     private static OutgoingRecord Record(string service, string text) => new()
     {
@@ -190,19 +287,27 @@ public sealed class EventInletTests : IAsyncDisposable
             throw new NotSupportedException();
     }
 
-    /// <summary>A store whose answers can be lost.</summary>
+    /// <summary>A store whose answers can be lost or late, and that refuses an event of one text.</summary>
     private sealed class SwitchedStore : IOutboxStore
     {
+        public const string Poison = "poison";
+        private TaskCompletionSource? _gate;
+
         public SqliteMemoryOutboxStore Inner { get; } = new();
         public bool FailsAfter { get; set; }
         public Exception? Fault { get; set; }
         public int Writes { get; private set; }
 
+        /// <summary>Writes wait until the gate is set.</summary>
+        public TaskCompletionSource Close() =>
+            _gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
         public async ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel)
         {
             Writes++;
+            if (_gate is not null) await _gate.Task;
             if (Fault is not null) throw Fault;
-            var result = await Inner.WriteAsync(work, cancel);
+            var result = await Inner.WriteAsync(tx => work(new Picky(tx)), cancel);
             return FailsAfter ? throw new StoreUnavailableException("the answer was lost") : result;
         }
 
@@ -214,5 +319,15 @@ public sealed class EventInletTests : IAsyncDisposable
 
         public ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel) =>
             Inner.DeleteAsync(lane, sequences, cancel);
+
+        private sealed class Picky(OutboxTransaction inner) : OutboxTransaction
+        {
+            public override System.Data.Common.DbConnection Connection => inner.Connection;
+
+            public override ValueTask AddAsync(string lane, IReadOnlyList<OutgoingRecord> records) =>
+                records.Any(record => Encoding.UTF8.GetString(record.Value.Span) == Poison)
+                    ? throw new FormatException(Poison)
+                    : inner.AddAsync(lane, records);
+        }
     }
 }

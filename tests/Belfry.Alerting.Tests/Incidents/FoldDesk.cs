@@ -36,12 +36,20 @@ internal sealed class FoldDesk : IAsyncDisposable
         Log = new ListLog([.. Topics.All]) { Down = true };
         Directory = new IncidentDirectory(Store);
         Desk.Now = Time.GetUtcNow();
+        Trail = EmptyTrail(Time);
     }
+
+    /// <summary>The fold's; it is written when a test says so.</summary>
+    public EventTrail Trail { get; set; }
+
+    public static EventTrail EmptyTrail(TimeProvider time) =>
+        new(new MemoryHintStore(new MemoryHintStoreOptions(), time), time, NullLogger.Instance);
 
     public async Task<IncidentFold> TakeOverAsync()
     {
         var ports = new IncidentPorts(
-            Log, Store, _store.Dialect, Topics, () => Desk.Catalog, Changes, Time, NullLogger.Instance, TimeSpan.FromSeconds(5));
+            Log, Store, _store.Dialect, Topics, () => Desk.Catalog, Changes, Time, NullLogger.Instance, TimeSpan.FromSeconds(5),
+            Trail);
         var fold = new IncidentFold(0, ports);
         _folds.Add(fold);
         Positions = await fold.LoadAsync(default);

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -31,13 +32,13 @@ internal sealed class BelfryProgram : IAsyncDisposable
     public ChildProgram Process => _child;
     public string IntegrationKey => Ready.GetProperty("integrationKey").GetString()!;
 
-    public static string Dll
+    public static string Dll => DllOf("Belfry.Server", "belfry-server");
+
+    /// <summary>A program of this build.</summary>
+    public static string DllOf(string project, string name)
     {
-        get
-        {
-            var release = Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/'));
-            return Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Belfry.Server", release, "belfry-server.dll"));
-        }
+        var release = Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/'));
+        return Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", project, release, name + ".dll"));
     }
 
     /// <summary>Starts it and does not wait for anything.</summary>
@@ -70,10 +71,10 @@ internal sealed class BelfryProgram : IAsyncDisposable
 
     /// <summary>Posts an event as monitoring tools do.</summary>
     public Task<HttpResponseMessage> SendEventAsync(
-        string action, string dedupKey, string summary = "Disk is full", string severity = "critical") =>
+        string action, string dedupKey, string summary = "Disk is full", string severity = "critical", string? routingKey = null) =>
         Http.PostAsync("/v2/enqueue", new StringContent(new JsonObject
         {
-            ["routing_key"] = IntegrationKey,
+            ["routing_key"] = routingKey ?? IntegrationKey,
             ["event_action"] = action,
             ["dedup_key"] = dedupKey,
             ["payload"] = new JsonObject { ["summary"] = summary, ["source"] = "db-1", ["severity"] = severity },
@@ -86,6 +87,15 @@ internal sealed class BelfryProgram : IAsyncDisposable
         var body = await answer.Content.ReadAsStringAsync();
         answer.IsSuccessStatusCode.ShouldBeTrue($"{(int)answer.StatusCode} {body}");
         return JsonNode.Parse(body)!;
+    }
+
+    /// <summary>POST under /api as the administrator; what was made.</summary>
+    public async Task<JsonNode> MakeAsync(string path, string noun, JsonObject fields)
+    {
+        using var answer = await Api.PostAsync(path, JsonContent.Create(new JsonObject { [noun] = fields }));
+        var body = await answer.Content.ReadAsStringAsync();
+        answer.IsSuccessStatusCode.ShouldBeTrue($"{(int)answer.StatusCode} {body}");
+        return JsonNode.Parse(body)![noun]!;
     }
 
     /// <summary>All incidents, newest first. One that opens between two pages moves the rest, so that some come on both.</summary>

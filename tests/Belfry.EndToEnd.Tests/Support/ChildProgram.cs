@@ -30,6 +30,11 @@ internal sealed partial class ChildProgram : IAsyncDisposable
 
     public int ExitCode => _process.ExitCode;
 
+    public int Id => _process.Id;
+
+    /// <summary>Completes when it ends by itself.</summary>
+    public Task EndedAsync() => _process.WaitForExitAsync().WaitAsync(StopMax);
+
     public string Output
     {
         get { lock (_output) return _output.ToString(); }

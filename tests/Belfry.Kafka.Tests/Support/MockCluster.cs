@@ -4,7 +4,8 @@ namespace Belfry.Kafka.Tests;
 
 /// <summary>
 /// A cluster inside the native client: no broker, no Java, and errors on demand. It knows topics, producing, fetching, classic groups and
-/// commits, but not creating topics: <see cref="CreateTopic"/> does that.
+/// commits, but not creating topics (<see cref="CreateTopic"/> does that), removing records (<see cref="DeleteRecords"/>), compaction,
+/// settings of topics, nor sharing out by the broker. A rebalance of a group that has members takes a session less a second.
 /// </summary>
 internal sealed partial class MockCluster : IDisposable
 {
@@ -12,9 +13,11 @@ internal sealed partial class MockCluster : IDisposable
     private const int ProducerType = 0;
     private readonly IntPtr _client;
     private readonly IntPtr _cluster;
+    private readonly int _brokers;
 
     public MockCluster(int brokers = 1)
     {
+        _brokers = brokers;
         Native.Need();
         var problem = new byte[512];
         _client = New(ProducerType, NewConfig(), problem, (nuint)problem.Length);
@@ -27,7 +30,14 @@ internal sealed partial class MockCluster : IDisposable
 
     public string Bootstrap { get; }
 
-    public void CreateTopic(string name, int partitions) => Check(CreateTopic(_cluster, name, partitions, 1));
+    public void CreateTopic(string name, int partitions, int replicas = 1) => Check(CreateTopic(_cluster, name, partitions, replicas));
+
+    /// <summary>Removes what lies before the offset, which becomes the partition's first.</summary>
+    public void DeleteRecords(string topic, int partition, long before) => Check(DeleteRecords(_cluster, topic, partition, before));
+
+    public void MoveLeader(string topic, int partition, int broker) => Check(SetLeader(_cluster, topic, partition, broker));
+
+    public void MoveCoordinator(string group, int broker) => Check(SetCoordinator(_cluster, "group", group, broker));
 
     /// <summary>The next requests of this kind are answered so, one error each.</summary>
     public void Fail(ApiKey key, params int[] errors) => PushErrors(_cluster, (short)key, (nuint)errors.Length, errors);
@@ -39,9 +49,19 @@ internal sealed partial class MockCluster : IDisposable
 
     public void SetRoundTrip(TimeSpan length) => Check(SetRtt(_cluster, -1, (int)length.TotalMilliseconds));
 
-    public void Down(int broker = 1) => Check(SetDown(_cluster, broker));
+    public void Down(int broker) => Check(SetDown(_cluster, broker));
 
-    public void Up(int broker = 1) => Check(SetUp(_cluster, broker));
+    public void Up(int broker) => Check(SetUp(_cluster, broker));
+
+    public void AllDown()
+    {
+        for (var broker = 1; broker <= _brokers; broker++) Down(broker);
+    }
+
+    public void AllUp()
+    {
+        for (var broker = 1; broker <= _brokers; broker++) Up(broker);
+    }
 
     /// <summary>Makes a client believe in a fatal error.</summary>
     public static void MakeFatal(IntPtr client, int error) => TestFatalError(client, error, "planted by a test");
@@ -81,6 +101,15 @@ internal sealed partial class MockCluster : IDisposable
     [LibraryImport(Library, EntryPoint = "rd_kafka_mock_topic_create", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int CreateTopic(IntPtr cluster, string topic, int partitions, int replicas);
 
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_partition_delete_records", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int DeleteRecords(IntPtr cluster, string topic, int partition, long before);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_partition_set_leader", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetLeader(IntPtr cluster, string topic, int partition, int broker);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_coordinator_set", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetCoordinator(IntPtr cluster, string kind, string key, int broker);
+
     [LibraryImport(Library, EntryPoint = "rd_kafka_mock_push_request_errors_array")]
     private static partial void PushErrors(IntPtr cluster, short apiKey, nuint count, int[] errors);
 
@@ -108,11 +137,13 @@ internal enum ApiKey : short
 {
     Produce = 0,
     Fetch = 1,
+    ListOffsets = 2,
     OffsetCommit = 8,
     OffsetFetch = 9,
     FindCoordinator = 10,
     JoinGroup = 11,
     Heartbeat = 12,
+    LeaveGroup = 13,
     SyncGroup = 14,
     InitProducerId = 22,
 }

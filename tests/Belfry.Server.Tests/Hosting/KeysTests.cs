@@ -40,6 +40,23 @@ public sealed class KeysTests : IDisposable
         (await again.People.SecretOfAsync(method, default)).ShouldBe(secret);
     }
 
+    [Fact]
+    public async Task Instances_on_one_store_must_have_the_same_keys_and_a_start_with_others_names_them()
+    {
+        await using var shape = await OpenAsync();
+        string[] files = [SecretsKey, Path.Combine(_folder, "keys", "links.key")];
+        Task CheckAsync() => SharedKeys.CheckAsync(shape.Ports, Path.Combine(_folder, "keys"), files, default);
+        await CheckAsync();
+        await CheckAsync();
+
+        var key = await File.ReadAllBytesAsync(SecretsKey);
+        await File.WriteAllBytesAsync(SecretsKey, [.. key[1..], (byte)~key[0]]);
+        var refused = (await Should.ThrowAsync<InvalidOperationException>(CheckAsync)).Message;
+        refused.ShouldStartWith($"secrets.key in '{Path.Combine(_folder, "keys")}' (--keys) is not what the other instances on");
+        await File.WriteAllBytesAsync(SecretsKey, key);
+        await CheckAsync();
+    }
+
     private Task<ServerShape> OpenAsync() =>
         ServerShape.OpenAsync(new ServerOptions { DataDir = _folder }, TimeProvider.System, NullLoggerFactory.Instance, default);
 

@@ -15,6 +15,7 @@ public sealed class PageTests(RunningServer server)
     [InlineData("/")]
     [InlineData("/?state=resolved&urgency=low")]
     [InlineData("/services")]
+    [InlineData("/events")]
     [InlineData("/oncall")]
     [InlineData("/people")]
     public async Task A_page_reads_without_script_and_has_its_landmarks(string path)

@@ -80,6 +80,7 @@ internal sealed class AlertingNode
                 {
                     await _log.DeclareAsync(SharedState.Topics.All, CancellationToken.None);
                     await _ports.Catalog.RefreshAsync(CancellationToken.None);
+                    await _detour.LookAsync(CancellationToken.None);
                     Serves = true;
                 }
                 catch (Exception fault) when (AlertingWorld.IsPlanned(fault))

@@ -1,0 +1,21 @@
+namespace Belfry.Drill.Drills;
+
+/// <summary>A bound of one drill beside those of all.</summary>
+/// <param name="Name">What was measured.</param>
+/// <param name="Value">NaN: nothing to measure, which is a failure.</param>
+/// <param name="Unit">Of the value and its limit.</param>
+/// <param name="Limit">The most, or the least, that passes.</param>
+/// <param name="IsLeast">The limit is the least.</param>
+internal sealed record Bound(string Name, double Value, string Unit, double Limit, bool IsLeast = false)
+{
+    public bool Holds => IsLeast ? Value >= Limit : Value <= Limit;
+}
+
+/// <summary>One drill: what breaks, and what must hold besides the checks of all drills.</summary>
+/// <param name="Number">As the table of the reliability reference numbers it.</param>
+/// <param name="Name">For the command line.</param>
+/// <param name="What">One sentence.</param>
+/// <param name="BreakAsync">Breaks and heals; returns healed. The load goes on meanwhile.</param>
+/// <param name="BoundsOf">From what was measured.</param>
+internal sealed record DrillPlan(
+    int Number, string Name, string What, Func<DrillScene, Task> BreakAsync, Func<DrillMeasures, IReadOnlyList<Bound>> BoundsOf);

@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using Belfry.Drill.Check;
+using Belfry.Drill.Load;
+using Belfry.Drill.Reading;
+using Belfry.Drill.Topology;
+
+namespace Belfry.Drill.Drills;
+
+/// <summary>How drills are run.</summary>
+/// <param name="IsShort">Shorter faults and less waiting.</param>
+/// <param name="Seed">Of loads and nemeses.</param>
+/// <param name="EventsPerSecond">Over all clients.</param>
+internal sealed record DrillForm(bool IsShort, int Seed, int EventsPerSecond)
+{
+    public TimeSpan Calm => TimeSpan.FromSeconds(IsShort ? 3 : 15);
+    public TimeSpan After => TimeSpan.FromSeconds(IsShort ? 3 : 10);
+
+    /// <summary>Nothing may move for this long before the final read.</summary>
+    public TimeSpan Quiet => TimeSpan.FromSeconds(IsShort ? 2 : 10);
+    public static TimeSpan QuietWithin => TimeSpan.FromSeconds(60);
+    public int SnoozeSecondsMax => IsShort ? 5 : 20;
+    public static int LongestSeconds => 300;
+}
+
+/// <summary>One drill that has been run.</summary>
+/// <param name="Plan">Which.</param>
+/// <param name="Seed">Of its load and nemesis.</param>
+/// <param name="History">What was recorded.</param>
+/// <param name="Verdict">What the checker found.</param>
+/// <param name="Measures">What was measured.</param>
+/// <param name="Took">From its first request to its verdict.</param>
+/// <param name="Bounds">Its own.</param>
+internal sealed record DrillResult(
+    DrillPlan Plan, int Seed, DrillHistory History, Verdict Verdict, DrillMeasures Measures, TimeSpan Took, IReadOnlyList<Bound> Bounds)
+{
+    public bool Passed => Verdict.IsSound && Bounds.All(bound => bound.Holds);
+}
+
+/// <summary>Runs one drill on a cluster: load, faults, healing, quiet, a full read, the checker.</summary>
+internal sealed class DrillRunner(Cluster cluster, DrillForm form)
+{
+    /// <param name="plan">Which.</param>
+    /// <param name="folder">Takes the history.</param>
+    /// <param name="cancel">Ends it.</param>
+    /// <exception cref="InvalidOperationException">An instance ended that was not to.</exception>
+    public async Task<DrillResult> RunAsync(DrillPlan plan, string folder, CancellationToken cancel)
+    {
+        var watch = Stopwatch.StartNew();
+        Directory.CreateDirectory(folder);
+        var name = $"d{plan.Number:00}";
+        var seed = form.Seed * 100 + plan.Number;
+        var marks = await Task.Run(() => TopicReader.Marks(cluster.Kafka.Bootstrap), cancel);
+        var (since, firstReceipt) = (TimeProvider.System.GetUtcNow(), cluster.Sink.Count);
+        IReadOnlyDictionary<string, double> own;
+        await using (var history = new HistoryWriter(Path.Combine(folder, HistoryFiles.History), cluster.Clock))
+        {
+            var quiet = await LoadAndBreakAsync(plan, history, name, seed, cancel);
+            own = quiet.Own;
+            history.Read();
+            using var reader = new FinalReader(cluster);
+            var state = await reader.ReadAsync(since, IsOurs, marks, cancel);
+            HistoryFiles.Save(folder, state, cluster.Sink.From(firstReceipt).Where(receipt => IsOurs(receipt.Title)));
+        }
+
+        var recorded = HistoryFiles.Load(folder);
+        var verdict = HistoryChecker.Check(recorded);
+        if (own["quiet_after_ms"] >= DrillForm.QuietWithin.TotalMilliseconds)
+            verdict.Add(FindingKind.Stuck, $"It was not quiet {DrillForm.QuietWithin} after everything was whole again.");
+        foreach (var (figure, value) in own) verdict.Figure(figure, value);
+        var measures = new DrillMeasures(recorded, verdict, own);
+        return new DrillResult(plan, seed, recorded, verdict, measures, watch.Elapsed, plan.BoundsOf(measures));
+    }
+
+    private static bool IsOurs(string key) => !key.StartsWith(EscalationWatch.Prefix, StringComparison.Ordinal);
+
+    private async Task<(IReadOnlyDictionary<string, double> Own, long Progress)> LoadAndBreakAsync(
+        DrillPlan plan, HistoryWriter history, string name, int seed, CancellationToken cancel)
+    {
+        var size = new LoadSize(form.EventsPerSecond, form.SnoozeSecondsMax, DrillForm.LongestSeconds);
+        using var load = new DrillLoad(cluster, history, name, size, seed);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var sampling = new FenceSampler(cluster.Postgres.ConnectionString, history).RunAsync(ended.Token);
+        var loading = load.RunAsync(cancel);
+        var scene = new DrillScene(cluster, history, load, form.IsShort, new Random(seed), cancel);
+        await Task.Delay(form.Calm, cancel);
+        await plan.BreakAsync(scene);
+        await Task.Delay(form.After, cancel);
+        load.Stop();
+        await loading;
+        if (cluster.Nodes.FirstOrDefault(node => node.HasFallen) is { } fallen)
+            throw new InvalidOperationException($"Instance {fallen.Name} ended by itself; its log says why.");
+        var own = new Dictionary<string, double>(scene.Figures);
+        var progress = await QuietAsync(load, own, cancel);
+        await ended.CancelAsync();
+        await sampling;
+        return (own, progress);
+    }
+
+    /// <summary>Returns once nothing has moved for a while after the last timer was due, or when its time is over.</summary>
+    private async Task<long> QuietAsync(DrillLoad load, Dictionary<string, double> own, CancellationToken cancel)
+    {
+        using var reader = new FinalReader(cluster);
+        var (began, movedAt, last) = (cluster.Clock.NowNs, cluster.Clock.NowNs, -1L);
+        while (cluster.Clock.NowNs - began < DrillForm.QuietWithin.TotalNanoseconds)
+        {
+            var (now, progress) = (cluster.Clock.NowNs, await reader.ProgressAsync(cancel));
+            if (progress != last || now < load.LastDueNs) (movedAt, last) = (now, progress);
+            if (now - movedAt >= form.Quiet.TotalNanoseconds)
+            {
+                own["quiet_after_ms"] = (movedAt - began) / 1e6;
+                return progress;
+            }
+
+            await Task.Delay(200, cancel);
+        }
+
+        own["quiet_after_ms"] = DrillForm.QuietWithin.TotalMilliseconds;
+        return last;
+    }
+}

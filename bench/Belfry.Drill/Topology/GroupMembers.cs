@@ -1,0 +1,31 @@
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+
+namespace Belfry.Drill.Topology;
+
+/// <summary>Asks the brokers who is in the groups of the pipeline.</summary>
+internal static class GroupMembers
+{
+    private static readonly string[] Groups =
+        [Cluster.Prefix + "incidents", Cluster.Prefix + "scheduler", Cluster.Prefix + "dispatch-webhook"];
+
+    /// <summary>The instance owns partitions in every one of them.</summary>
+    /// <param name="cluster">Whose brokers.</param>
+    /// <param name="client">The instance's client id.</param>
+    public static async Task<bool> HasAllAsync(Cluster cluster, string client)
+    {
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = cluster.Kafka.Bootstrap })
+            .SetLogHandler((_, _) => { }).Build();
+        try
+        {
+            var groups = await admin.DescribeConsumerGroupsAsync(
+                Groups, new DescribeConsumerGroupsOptions { RequestTimeout = TimeSpan.FromSeconds(5) });
+            return groups.ConsumerGroupDescriptions.All(group => group.State == ConsumerGroupState.Stable && group.Members.Any(
+                member => member.ClientId == client && member.Assignment.TopicPartitions.Count > 0));
+        }
+        catch (KafkaException)
+        {
+            return false;
+        }
+    }
+}

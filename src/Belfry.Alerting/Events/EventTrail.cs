@@ -1,0 +1,161 @@
+using System.Diagnostics.Metrics;
+using System.Threading.Channels;
+using Belfry.Log;
+using Microsoft.Extensions.Logging;
+
+namespace Belfry.Alerting.Events;
+
+/// <summary>
+/// What became of events, as hints that all processes share: for looking up, never for deciding. The truth on what was processed or
+/// failed is in the store; without the trail nothing is lost but what was received and not yet processed, and the refusals of other
+/// processes. Noting waits for nothing and is dropped, with a count, when hints come faster than their store takes them. Any thread.
+/// Source: design section 9.
+/// </summary>
+public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILogger logger)
+{
+    /// <summary>Notes that wait to be written; past it the newest are dropped.</summary>
+    public const int WaitingMax = 16_384;
+    private const int LotMax = 500;
+
+    // By dedup key an event is found among the newest of its integration's in one of these lists.
+    private const int ListsOfIntegration = 16;
+    private const int ListEntriesMax = 100;
+    private static readonly TimeSpan OpenFor = TimeSpan.FromHours(24);
+
+    // What has ended is in the store.
+    private static readonly TimeSpan EndedFor = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan RefusedFor = TimeSpan.FromDays(7);
+    private static readonly TimeSpan LogEvery = TimeSpan.FromMinutes(1);
+
+    private static readonly Counter<long> DroppedCounter = new Meter("Belfry.Alerting.Events").CreateCounter<long>(
+        "belfry.events.trail_dropped", description: "Notes on events that were not kept: their store is away or too slow.");
+
+    private readonly Channel<Note> _waiting =
+        Channel.CreateBounded<Note>(new BoundedChannelOptions(WaitingMax) { SingleReader = true });
+
+    private long _dropped;
+    private long _droppedLogged;
+    private DateTimeOffset? _loggedAt;
+
+    /// <summary>Notes that were not kept, since the start.</summary>
+    public long Dropped => Interlocked.Read(ref _dropped);
+
+    /// <summary>Notes that the event was accepted. Never waits.</summary>
+    public void Received(AlertEvent alertEvent) =>
+        Add(new Note(EventMark.Of(alertEvent, EventProgress.Received, alertEvent.ReceivedAt), null, null, false));
+
+    /// <summary>Notes how an event ended, or that it was put back on its way. Never waits.</summary>
+    public void Moved(EventMark mark) => Add(new Note(mark, null, null, true));
+
+    /// <summary>Notes that an event was not taken in; null: it carried no known routing key. Never waits.</summary>
+    public void Refused(IntegrationId? integration, RefusedEvent refused) => Add(new Note(null, refused, integration, false));
+
+    /// <summary>Writes what was noted, until cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        var lot = new List<Note>(LotMax);
+        while (await _waiting.Reader.WaitToReadAsync(cancel))
+        {
+            lot.Clear();
+            while (lot.Count < LotMax && _waiting.Reader.TryRead(out var note)) lot.Add(note);
+            if (!await hints.WriteAsync([.. lot.SelectMany(HintsOf)], cancel)) Drop(lot.Count);
+            LogDropped();
+        }
+    }
+
+    /// <summary>The newest mark of an event; null when there is none, or the trail cannot be read.</summary>
+    public async ValueTask<EventMark?> FindAsync(EventId id, CancellationToken cancel)
+    {
+        var found = await hints.ValuesAsync([KeyOf(id), FailedKeyOf(id)], cancel);
+        if (found is null) return null;
+        var marks = found.OfType<ReadOnlyMemory<byte>>().Select(EventMark.Decode).OfType<EventMark>().ToList();
+        if (marks.Count < 2) return marks.SingleOrDefault();
+
+        // A record that failed may not have been readable; what was known of the event when it was received is.
+        var (seen, failed) = (marks[0], marks[1]);
+        return seen.Progress == EventProgress.Processed || seen.At > failed.At
+            ? seen
+            : seen with { Progress = failed.Progress, At = failed.At, Reason = failed.Reason };
+    }
+
+    /// <summary>Marks of events as they were received, newest first; empty when the trail cannot be read.</summary>
+    public async ValueTask<IReadOnlyList<EventMark>> ReceivedAsync(IntegrationId integration, string dedupKey, CancellationToken cancel)
+    {
+        var entries = await hints.EntriesAsync(ListKeyOf(integration, dedupKey), ListEntriesMax, cancel);
+        return entries is null
+            ? []
+            : [.. entries.Select(EventMark.Decode).OfType<EventMark>().Where(mark => mark.DedupKey == dedupKey)];
+    }
+
+    /// <summary>
+    /// The last <see cref="RefusedEvents.KeptMax"/> refused events of an integration, by all processes, newest first; of null: those that
+    /// carried no known routing key. Null: the trail cannot be read.
+    /// </summary>
+    public async ValueTask<IReadOnlyList<RefusedEvent>?> RefusedAsync(IntegrationId? integration, CancellationToken cancel) =>
+        await hints.EntriesAsync(RefusedKeyOf(integration), RefusedEvents.KeptMax, cancel) is { } entries
+            ? [.. entries.Select(RefusedEvent.Decode).OfType<RefusedEvent>()]
+            : null;
+
+    private void Add(in Note note)
+    {
+        if (!_waiting.Writer.TryWrite(note)) Drop(1);
+    }
+
+    private void Drop(int count)
+    {
+        Interlocked.Add(ref _dropped, count);
+        DroppedCounter.Add(count);
+    }
+
+    private void LogDropped()
+    {
+        var dropped = Dropped;
+        var now = time.GetUtcNow();
+        if (dropped == _droppedLogged || now - _loggedAt < LogEvery) return;
+        NotKept(dropped - _droppedLogged);
+        (_droppedLogged, _loggedAt) = (dropped, now);
+    }
+
+    private static IEnumerable<Hint> HintsOf(Note note)
+    {
+        if (note.Refused is { } refused)
+        {
+            yield return Entry(RefusedKeyOf(note.RefusedOf), refused.Encode(), RefusedEvents.KeptMax, RefusedFor);
+            yield break;
+        }
+
+        var mark = note.Mark!;
+        var bytes = mark.Encode();
+        if (mark.Progress == EventProgress.Failed)
+        {
+            yield return Value(HintKind.Value, FailedKeyOf(mark.Id), bytes, OpenFor);
+            yield break;
+        }
+
+        // The note of another process on its end may have come first, and is worth more.
+        var keptFor = mark.Progress == EventProgress.Received ? OpenFor : EndedFor;
+        yield return Value(note.Replaces ? HintKind.Value : HintKind.FirstValue, KeyOf(mark.Id), bytes, keptFor);
+        if (mark is { Progress: EventProgress.Received, IntegrationId: { } integration, DedupKey: { Length: > 0 } dedupKey })
+            yield return Entry(ListKeyOf(integration, dedupKey), bytes, ListEntriesMax, OpenFor);
+    }
+
+    private static Hint Value(HintKind kind, string key, byte[] bytes, TimeSpan keptFor) =>
+        new() { Kind = kind, Key = key, Bytes = bytes, KeptFor = keptFor };
+
+    private static Hint Entry(string key, byte[] bytes, int entriesMax, TimeSpan keptFor) =>
+        new() { Kind = HintKind.Entry, Key = key, Bytes = bytes, KeptFor = keptFor, EntriesMax = entriesMax };
+
+    private static string KeyOf(EventId id) => $"event:{id}";
+    private static string FailedKeyOf(EventId id) => $"event-failed:{id}";
+    private static string RefusedKeyOf(IntegrationId? integration) => $"refused:{integration?.ToString() ?? "none"}";
+
+    private static string ListKeyOf(IntegrationId integration, string dedupKey) =>
+        $"events:{integration}:{Partitioner.PartitionOf(dedupKey, ListsOfIntegration)}";
+
+    private readonly record struct Note(EventMark? Mark, RefusedEvent? Refused, IntegrationId? RefusedOf, bool Replaces);
+
+    [LoggerMessage(
+        141, LogLevel.Warning,
+        "{Count} notes on what became of events were not kept, for their store is away or too slow; look-ups answer from the store")]
+    private partial void NotKept(long count);
+}

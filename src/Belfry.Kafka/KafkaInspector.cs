@@ -1,0 +1,213 @@
+using Belfry.Log;
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using Microsoft.Extensions.Logging;
+using TopicPartition = Belfry.Log.TopicPartition;
+
+namespace Belfry.Kafka;
+
+/// <summary>A consumer group as the brokers see it.</summary>
+/// <param name="Name">With its prefix.</param>
+/// <param name="Members">0: nobody reads, or the group is not known (any more).</param>
+/// <param name="Committed">Next offsets of all partitions that it ever committed and that the brokers still remember.</param>
+public sealed record GroupState(string Name, int Members, IReadOnlyDictionary<TopicPartition, long> Committed);
+
+/// <summary>The producers that brokers remember: an entry for each that has written to a partition and is not forgotten yet.</summary>
+/// <param name="Producers">Different ones.</param>
+/// <param name="Entries">Over all partitions.</param>
+/// <param name="IsComplete">False: an answer was too large to be read whole, and its entries were reckoned by its size.</param>
+public sealed record ProducerCount(long Producers, long Entries, bool IsComplete);
+
+/// <summary>
+/// Looks at brokers from outside: groups, offsets, topics, producers. Reads only, makes no producer and joins no group. Reference:
+/// Kafka section 5. Any thread.
+/// </summary>
+public sealed class KafkaInspector : IDisposable
+{
+    private readonly KafkaLogOptions _options;
+    private readonly IAdminClient _admin;
+
+    private KafkaInspector(KafkaLogOptions options, IAdminClient admin) => (_options, _admin) = (options, admin);
+
+    /// <summary>Opens it; no broker need answer yet.</summary>
+    /// <exception cref="ArgumentException">Options are faulty; names all faults.</exception>
+    /// <exception cref="InvalidOperationException">The native client is missing or too old.</exception>
+    public static KafkaInspector Open(KafkaLogOptions options, ILogger logger)
+    {
+        options.Validate();
+        Librdkafka.Check();
+        return new KafkaInspector(options, new AdminClientBuilder(KafkaConfig.Admin(options))
+            .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build());
+    }
+
+    /// <summary>The names of all groups that the brokers know.</summary>
+    /// <exception cref="LogUnavailableException">Not all brokers answered.</exception>
+    public Task<IReadOnlyList<string>> GroupNamesAsync(CancellationToken cancel) => AskAsync("the groups", async () =>
+    {
+        var listed = await _admin.ListConsumerGroupsAsync(new ListConsumerGroupsOptions { RequestTimeout = _options.RequestTimeout })
+            .WaitAsync(cancel);
+        return (IReadOnlyList<string>)[.. listed.Valid.Select(group => group.GroupId).Order(StringComparer.Ordinal)];
+    });
+
+    /// <summary>The groups of these names, in order; one that is not known has no members and no offsets.</summary>
+    /// <exception cref="LogUnavailableException">Not answered.</exception>
+    public async Task<IReadOnlyList<GroupState>> GroupsAsync(IReadOnlyList<string> names, CancellationToken cancel)
+    {
+        if (names.Count == 0) return [];
+        var members = await AskAsync("the groups' members", () => MembersAsync(names, cancel));
+        var states = new List<GroupState>(names.Count);
+        foreach (var name in names)
+            states.Add(new GroupState(
+                name, members.GetValueOrDefault(name), await AskAsync($"offsets of group '{name}'", () => CommittedAsync(name, cancel))));
+        return states;
+    }
+
+    /// <summary>The first offset still there and the next one, of each partition.</summary>
+    /// <exception cref="LogUnavailableException">Not answered, or a partition has no leader.</exception>
+    public Task<IReadOnlyDictionary<TopicPartition, (long Start, long End)>> OffsetsAsync(
+        IReadOnlyList<TopicPartition> partitions, CancellationToken cancel) => AskAsync("offsets", async () =>
+    {
+        var starts = await OffsetsAsync(partitions, OffsetSpec.Earliest(), cancel);
+        var ends = await OffsetsAsync(partitions, OffsetSpec.Latest(), cancel);
+        return (IReadOnlyDictionary<TopicPartition, (long, long)>)partitions.ToDictionary(p => p, p => (starts[p], ends[p]));
+    });
+
+    /// <summary>The names of all topics, internal ones left out.</summary>
+    /// <exception cref="LogUnavailableException">Not answered.</exception>
+    public Task<IReadOnlyList<string>> TopicNamesAsync(CancellationToken cancel) => AskAsync("the topics", async () =>
+    {
+        // The client's call blocks.
+        var found = await Task.Run(() => _admin.GetMetadata(_options.RequestTimeout), cancel);
+        return (IReadOnlyList<string>)
+            [.. found.Topics.Select(t => t.Topic).Where(t => !t.StartsWith("__", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    });
+
+    /// <summary>The topics of these names that are there.</summary>
+    /// <exception cref="LogUnavailableException">Not answered.</exception>
+    public Task<IReadOnlyList<TopicState>> TopicsAsync(IReadOnlyList<string> names, CancellationToken cancel) =>
+        AskAsync("the topics", async () =>
+        {
+            var found = await DescribeAsync(names, cancel);
+            var settings = await SettingsAsync([.. found.Select(topic => topic.Name)], cancel);
+            return (IReadOnlyList<TopicState>)
+            [
+                .. found.Select(topic => TopicComparison.State(topic, settings.GetValueOrDefault(topic.Name))),
+            ];
+        });
+
+    /// <summary>Counts the producers that the leaders of these topics know, by asking each of them.</summary>
+    /// <exception cref="LogUnavailableException">A leader did not answer, or refused.</exception>
+    public Task<ProducerCount> ProducersAsync(IReadOnlyList<string> topics, CancellationToken cancel) => AskAsync("producers", async () =>
+    {
+        var found = await DescribeAsync(topics, cancel);
+        var byLeader = found.SelectMany(topic => topic.Partitions, (topic, partition) => (topic.Name, partition))
+            .Where(p => p.partition.Leader is { Id: >= 0 })
+            .GroupBy(p => (p.partition.Leader.Host, p.partition.Leader.Port));
+        var census = new ProducerCensus();
+        foreach (var leader in byLeader)
+            await census.AskAsync(
+                _options, leader.Key.Host, leader.Key.Port,
+                [.. leader.Select(p => new TopicPartition(p.Name, p.partition.Partition))], cancel);
+        return census.Count;
+    });
+
+    public void Dispose() => _admin.Dispose();
+
+    private async Task<Dictionary<string, int>> MembersAsync(IReadOnlyList<string> names, CancellationToken cancel)
+    {
+        List<ConsumerGroupDescription> groups;
+        try
+        {
+            groups = (await _admin.DescribeConsumerGroupsAsync(
+                names, new DescribeConsumerGroupsOptions { RequestTimeout = _options.RequestTimeout }).WaitAsync(cancel))
+                .ConsumerGroupDescriptions;
+        }
+        catch (DescribeConsumerGroupsException fault)
+        {
+            groups = fault.Results.ConsumerGroupDescriptions;
+        }
+
+        if (groups.FirstOrDefault(g => g.Error.IsError && g.Error.Code != ErrorCode.GroupIdNotFound) is { } refused)
+            throw KafkaFaults.Unavailable($"Asking for group '{refused.GroupId}' failed", refused.Error);
+        return groups.ToDictionary(g => g.GroupId, g => g.Error.IsError ? 0 : g.Members.Count, StringComparer.Ordinal);
+    }
+
+    private async Task<IReadOnlyDictionary<TopicPartition, long>> CommittedAsync(string group, CancellationToken cancel)
+    {
+        try
+        {
+            var answer = (await _admin.ListConsumerGroupOffsetsAsync(
+                [new ConsumerGroupTopicPartitions(group, null)],
+                new ListConsumerGroupOffsetsOptions { RequestTimeout = _options.RequestTimeout }).WaitAsync(cancel)).Single();
+            return answer.Partitions.Where(p => !p.Error.IsError && !p.Offset.IsSpecial)
+                .ToDictionary(p => KafkaRecords.FromKafka(p.TopicPartition), p => p.Offset.Value);
+        }
+        catch (ListConsumerGroupOffsetsException fault) when (fault.Error.Code == ErrorCode.GroupIdNotFound
+            || fault.Results.Exists(r => r.Error.Code == ErrorCode.GroupIdNotFound))
+        {
+            return new Dictionary<TopicPartition, long>();
+        }
+    }
+
+    private async Task<Dictionary<TopicPartition, long>> OffsetsAsync(
+        IReadOnlyList<TopicPartition> partitions, OffsetSpec which, CancellationToken cancel)
+    {
+        if (partitions.Count == 0) return [];
+        var answer = await _admin.ListOffsetsAsync(
+            partitions.Select(p => new TopicPartitionOffsetSpec { TopicPartition = KafkaRecords.ToKafka(p), OffsetSpec = which }),
+            new ListOffsetsOptions { RequestTimeout = _options.RequestTimeout }).WaitAsync(cancel);
+        return answer.ResultInfos.Select(info => info.TopicPartitionOffsetError)
+            .ToDictionary(p => KafkaRecords.FromKafka(p.TopicPartition), p => p.Offset.Value);
+    }
+
+    private async Task<List<TopicDescription>> DescribeAsync(IReadOnlyList<string> names, CancellationToken cancel)
+    {
+        if (names.Count == 0) return [];
+        List<TopicDescription> all;
+        try
+        {
+            all = (await _admin.DescribeTopicsAsync(
+                TopicCollection.OfTopicNames(names), new DescribeTopicsOptions { RequestTimeout = _options.RequestTimeout })
+                .WaitAsync(cancel)).TopicDescriptions;
+        }
+        catch (DescribeTopicsException fault)
+        {
+            all = fault.Results.TopicDescriptions;
+        }
+
+        if (all.FirstOrDefault(t => t.Error.IsError && !KafkaFaults.IsAway(t.Error)) is { } refused)
+            throw KafkaFaults.Unavailable($"Asking for topic '{refused.Name}' failed", refused.Error);
+        return [.. all.Where(topic => !topic.Error.IsError)];
+    }
+
+    private async Task<Dictionary<string, Dictionary<string, ConfigEntryResult>>> SettingsAsync(
+        IReadOnlyList<string> names, CancellationToken cancel)
+    {
+        if (names.Count == 0) return [];
+        try
+        {
+            var answers = await _admin.DescribeConfigsAsync(
+                names.Select(name => new ConfigResource { Type = ResourceType.Topic, Name = name }),
+                new DescribeConfigsOptions { RequestTimeout = _options.RequestTimeout }).WaitAsync(cancel);
+            return answers.ToDictionary(answer => answer.ConfigResource.Name, answer => answer.Entries, StringComparer.Ordinal);
+        }
+        catch (KafkaException fault) when (KafkaFaults.Cause(fault).Code is ErrorCode.TopicAuthorizationFailed
+            or ErrorCode.ClusterAuthorizationFailed)
+        {
+            // Reading settings is a right of its own.
+            return [];
+        }
+    }
+
+    private async Task<T> AskAsync<T>(string what, Func<Task<T>> ask)
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (KafkaException fault)
+        {
+            throw KafkaFaults.Unavailable($"Kafka at {_options.BootstrapServers}: asking for {what} failed", fault);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using Belfry.EndToEnd.Tests.Support;
+using Belfry.Postgres.Tests;
+
+namespace Belfry.Cli.Tests;
+
+public class MigrateCommandTests
+{
+    [SkippableFact]
+    public async Task Makes_all_tables_and_a_repeat_beside_another_changes_nothing()
+    {
+        using var folder = new TempFolder();
+        var options = TestSchema.Empty(await PostgresServer.GetAsync());
+        var config = await BelfryCommand.ConfigureAsync(folder, "127.0.0.1:1", options.ConnectionString, options.Schema);
+
+        var both = await Task.WhenAll(
+            BelfryCommand.RunAsync("migrate", "--config", config), BelfryCommand.RunAsync("migrate", "-c", config));
+
+        both.ShouldAllBe(run => run.Code == 0);
+        both.Count(run => run.Output.Contains("; 0 migrations", StringComparison.Ordinal)).ShouldBe(1, "one applied all, the other none");
+        await using var schema = await TestSchema.CreateAsync(_ => options);
+        (await schema.ScalarAsync<long>("select count(distinct module) from alerting_schema")).ShouldBeGreaterThan(5);
+        (await schema.ScalarAsync<long>("select count(*) from task")).ShouldBe(0);
+        var (code, output) = await BelfryCommand.RunAsync("migrate", "--config", config);
+        (code, output.Contains("; 0 migrations", StringComparison.Ordinal)).ShouldBe((0, true));
+    }
+
+    [SkippableFact]
+    public async Task Tables_of_a_newer_program_are_refused()
+    {
+        using var folder = new TempFolder();
+        await using var schema = await TestSchema.CreateAsync();
+        await schema.RunAsync("insert into schema_migration (number, name, checksum, applied_ms) values (9999, 'later', 'x', 0)");
+        var config = await BelfryCommand.ConfigureAsync(folder, "127.0.0.1:1", schema.Options.ConnectionString, schema.Options.Schema);
+        var (code, output) = await BelfryCommand.RunAsync("migrate", "--config", config);
+        code.ShouldBe(1);
+        output.ShouldContain("newer program");
+    }
+
+    [Fact]
+    public async Task A_database_that_does_not_answer_is_a_failure_in_one_sentence()
+    {
+        using var folder = new TempFolder();
+        var config = await BelfryCommand.ConfigureAsync(
+            folder, "127.0.0.1:1", $"Host=127.0.0.1;Port={ChildProgram.FreePort()};Username=x;Database=x");
+        var (code, output) = await BelfryCommand.RunAsync("migrate", "--config", config);
+        code.ShouldBe(1);
+        output.Trim().Split('\n').ShouldHaveSingleItem();
+    }
+
+    [Fact]
+    public async Task A_misuse_ends_with_2_and_names_what_is_wrong()
+    {
+        using var folder = new TempFolder();
+        var embedded = Path.Combine(folder.Path, "embedded.json");
+        await File.WriteAllTextAsync(embedded, """{"Belfry":{"Shape":"embedded"}}""");
+        (string[] Arguments, string Told)[] misuses =
+        [
+            (["migrate"], "Belfry:Postgres:ConnectionString"),
+            (["migrate", "--config", "/nowhere.json"], "/nowhere.json"),
+            (["migrate", "--config", embedded], "embedded"),
+            (["migrate", "--now"], "--now"),
+            (["topics", "repartition", "scheduled-tasks"], "--partitions"),
+            (["topics", "repartition", "incoming-events", "--partitions", "8"], "incoming-events"),
+            (["watch", "--webhook", "ftp://x"], "ftp://x"),
+        ];
+        foreach (var (arguments, told) in misuses)
+        {
+            var (code, output) = await BelfryCommand.RunAsync(arguments);
+            code.ShouldBe(2, output);
+            output.ShouldContain(told);
+        }
+    }
+
+    [Fact]
+    public async Task Help_is_no_misuse()
+    {
+        var (code, output) = await BelfryCommand.RunAsync("topics", "repartition", "--help");
+        code.ShouldBe(0);
+        output.ShouldContain("--partitions");
+        output.ShouldNotContain("halt");
+    }
+}

@@ -1,0 +1,105 @@
+using System.Text.Json.Nodes;
+using Belfry.Alerting.Timeline;
+using Belfry.EndToEnd.Tests.Support;
+using Belfry.Kafka.Tests;
+using Belfry.Log;
+using Belfry.Testing;
+using Confluent.Kafka;
+
+namespace Belfry.Cli.Tests;
+
+/// <summary>The real program over a real broker.</summary>
+public class WatchCommandTests
+{
+    private const int StormOf = 300;
+
+    [SkippableFact]
+    public async Task A_storm_of_one_shot_producers_raises_the_alarm_within_a_minute()
+    {
+        await using var cluster = await TestCluster.CreateAsync();
+        var topics = await cluster.TopicsAsync();
+        var log = await cluster.OpenLogAsync(topics);
+        await log.AppendAsync([TestLog.Record(topics.IncidentLog.Name, "one")], default);
+        (await BelfryCommand.RunAsync("watch", "--once", "--config", cluster.Config)).Code.ShouldBe(1, "the timeline has one to read");
+        await using var watch = BelfryCommand.Start(
+            "watch", "--config", cluster.Config, "--interval", "1", "--alone-after", "0", "--producers-least", "50");
+        // One line shows that it has looked.
+        await Eventually.TrueAsync("the first look", () => Task.FromResult(Lines(watch.Output).Any()), () => watch.Output);
+
+        // The least that may be a storm: from then on it could be seen. How long planting takes is the machine's affair.
+        var planted = 0;
+        DateTimeOffset? visibleAt = null;
+        await Parallel.ForEachAsync(Enumerable.Range(0, StormOf), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (n, cancel) =>
+        {
+            using var producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig
+            {
+                BootstrapServers = cluster.Kafka.BootstrapServers, EnableIdempotence = true, LingerMs = 0,
+            }).Build();
+            await producer.ProduceAsync(
+                new Confluent.Kafka.TopicPartition(topics.IncidentLog.Name, n % 4), new Message<byte[], byte[]> { Value = [1] }, cancel);
+            if (Interlocked.Increment(ref planted) == 50) visibleAt = DateTimeOffset.UtcNow;
+        });
+
+        var alarm = await Eventually.GetAsync(
+            "the alarm", () => Task.FromResult(Of("producer_storm", watch.Output)), () => watch.Output);
+        (alarm["at"]!.GetValue<DateTimeOffset>() - visibleAt!.Value).ShouldBeLessThan(TimeSpan.FromSeconds(60));
+        alarm["state"]!.GetValue<string>().ShouldBe("open");
+        alarm["text"]!.GetValue<string>().ShouldContain("producers");
+        await watch.TerminateAsync();
+        watch.ExitCode.ShouldBe(0);
+
+        var (code, output) = await BelfryCommand.RunAsync("watch", "--once", "--config", cluster.Config);
+        code.ShouldBe(1);
+        Of("producer_storm", output)!["text"]!.GetValue<string>().ShouldContain($"{StormOf + 1} producers");
+    }
+
+    [SkippableFact]
+    public async Task A_group_with_lag_and_no_member_is_found_and_its_end_is_told_and_posted()
+    {
+        await using var cluster = await TestCluster.CreateAsync();
+        var topics = await cluster.TopicsAsync();
+        var log = await cluster.OpenLogAsync(topics);
+        (await BelfryCommand.RunAsync("watch", "--once", "--config", cluster.Config)).ShouldBe((0, ""), "there is nothing to read");
+
+        var group = TimelineHop.Group(topics);
+        await TestLog.FillAsync(log, topics.IncidentLog.Name, 4, each: 3);
+        using var sink = new JsonSink();
+        await using var watch = BelfryCommand.Start(
+            "watch", "--config", cluster.Config, "--interval", "1", "--alone-after", "2", "--webhook", sink.Url);
+        var found = await Eventually.GetAsync(
+            "the finding", () => Task.FromResult(Of("group_without_members", watch.Output)), () => watch.Output);
+        found["subject"]!.GetValue<string>().ShouldBe(group.Name);
+        found["text"]!.GetValue<string>().ShouldContain("12 records behind in 4 partitions");
+
+        await using var member = new SpecMember(log.OpenConsumer(group));
+        await TestLog.UntilAsync(() => member.Received.Count == 12, member);
+        await member.Consumer.CommitAsync([.. member.Received.GroupBy(r => r.Source)
+            .Select(r => KeyValuePair.Create(r.Key, r.Max(record => record.Offset) + 1))], default);
+        await Eventually.TrueAsync(
+            "the end", () => Task.FromResult(Lines(watch.Output).Any(line => line["state"]!.GetValue<string>() == "ended")),
+            () => watch.Output);
+        var posted = await sink.TakeAsync(2);
+        posted.Select(line => (line["state"]!.GetValue<string>(), line["subject"]!.GetValue<string>()))
+            .ShouldBe([("open", group.Name), ("ended", group.Name)]);
+    }
+
+    [Fact]
+    public async Task Brokers_that_cannot_be_reached_are_a_finding()
+    {
+        Native.Need();
+        using var folder = new TempFolder();
+        var config = await BelfryCommand.ConfigureAsync(folder, $"127.0.0.1:{ChildProgram.FreePort()}", "Host=127.0.0.1");
+        var settings = JsonNode.Parse(await File.ReadAllTextAsync(config))!;
+        settings["Belfry"]!["Kafka"]!["RequestTimeout"] = "00:00:02";
+        await File.WriteAllTextAsync(config, settings.ToJsonString());
+        var (code, output) = await BelfryCommand.RunAsync("watch", "--once", "--config", config);
+        code.ShouldBe(1);
+        Of("unreachable", output).ShouldNotBeNull(output);
+    }
+
+    private static JsonNode? Of(string kind, string output) =>
+        Lines(output).FirstOrDefault(line => line["kind"]!.GetValue<string>() == kind);
+
+    private static IEnumerable<JsonNode> Lines(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        .Where(line => line.StartsWith('{')).Select(line => JsonNode.Parse(line)!);
+}

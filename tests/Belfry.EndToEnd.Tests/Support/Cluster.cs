@@ -1,0 +1,94 @@
+using System.Text.Json.Nodes;
+using Belfry.Kafka.Tests;
+using Belfry.Postgres.Tests;
+using Belfry.Redis.Tests;
+using Npgsql;
+
+namespace Belfry.EndToEnd.Tests.Support;
+
+/// <summary>
+/// What instances of the real program share: a real Kafka of its own, a database of the tests' PostgreSQL, a Redis, a mail server, keys and
+/// the configuration that names them.
+/// </summary>
+internal sealed class Cluster : IAsyncDisposable
+{
+    private readonly TempFolder _folder = new();
+    private readonly string _config;
+
+    private Cluster(KafkaCluster kafka, PostgresServer postgres, RedisServer redis) =>
+        (Kafka, Postgres, Redis, _config) = (kafka, postgres, redis, Path.Combine(_folder.Sub("config"), "belfry.json"));
+
+    public KafkaCluster Kafka { get; }
+    public PostgresServer Postgres { get; }
+    public RedisServer Redis { get; }
+    public SmtpServer Smtp { get; private set; } = null!;
+
+    /// <summary>Put before its topics and groups.</summary>
+    public string Prefix { get; } = $"t{Guid.NewGuid():N}.";
+
+    /// <param name="brokers">1 or 3.</param>
+    /// <param name="partitions">Of every topic.</param>
+    /// <param name="slowMail">As <see cref="SmtpServer.StartAsync"/> has it.</param>
+    public static async Task<Cluster> StartAsync(int brokers, int partitions, bool slowMail = false)
+    {
+        Part.Redis();
+        var starting = KafkaCluster.StartAsync(brokers);
+        var postgres = await PostgresServer.GetAsync();
+        var cluster = new Cluster(await starting, postgres, await RedisServer.StartAsync());
+        try
+        {
+            cluster.Smtp = await SmtpServer.StartAsync(cluster.Folder("mail"), slowMail);
+            await File.WriteAllTextAsync(cluster._config, await cluster.SettingsAsync(brokers, partitions));
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A folder that is gone at the end.</summary>
+    public string Folder(string name) => _folder.Sub(name);
+
+    /// <summary>Options that all instances have, on top of where each listens and keeps its files.</summary>
+    public string[] Shared => ["--config", _config, "--keys", Folder("keys"), "--smtp", $"127.0.0.1:{Smtp.Port}"];
+
+    /// <summary>An instance, serving. The first is to be given <c>--demo</c>.</summary>
+    public Task<BelfryProgram> StartAsync(string name, params string[] more) =>
+        BelfryProgram.StartAsync(Folder(name), ChildProgram.FreePort(), [.. Shared, .. more]);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Smtp is not null) await Smtp.DisposeAsync();
+        await Redis.DisposeAsync();
+        await Kafka.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    private async Task<string> SettingsAsync(int brokers, int partitions) => new JsonObject
+    {
+        ["Belfry"] = new JsonObject
+        {
+            ["Shape"] = "clustered",
+            [nameof(Kafka)] = new JsonObject
+            {
+                ["BootstrapServers"] = Kafka.Bootstrap, ["ReplicationFactor"] = brokers, ["MinInSyncReplicas"] = brokers == 1 ? 1 : 2,
+            },
+            [nameof(Postgres)] = new JsonObject { ["ConnectionString"] = await DatabaseAsync(Postgres.ConnectionString) },
+            [nameof(Redis)] = new JsonObject { ["Configuration"] = Redis.Configuration },
+            ["Topics"] = new JsonObject { [nameof(Prefix)] = Prefix, ["Partitions"] = partitions },
+        },
+    }.ToJsonString();
+
+    /// <summary>A new database of the server; its connection string.</summary>
+    public static async Task<string> DatabaseAsync(string server)
+    {
+        var name = $"belfry_{Guid.NewGuid():N}";
+        await using var connection = new NpgsqlConnection(server);
+        await connection.OpenAsync();
+        await using var create = new NpgsqlCommand($"create database {name}", connection);
+        await create.ExecuteNonQueryAsync();
+        return new NpgsqlConnectionStringBuilder(server) { Database = name }.ToString();
+    }
+}
