@@ -149,6 +149,7 @@ public sealed class KafkaFaultTests : IAsyncLifetime
         await member.PollAsync(TimeSpan.FromMilliseconds(20));
         commit.IsCompleted.ShouldBeFalse();
         await commit;
+        _cluster.SetRoundTrip(TimeSpan.Zero);
         (await _log.CommittedAsync("g", First, default)).ShouldBe(1);
     }
 
