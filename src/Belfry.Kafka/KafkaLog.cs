@@ -1,7 +1,6 @@
 using System.Buffers;
 using Belfry.Log;
 using Confluent.Kafka;
-using Confluent.Kafka.Admin;
 using Microsoft.Extensions.Logging;
 using Partitioner = Belfry.Log.Partitioner;
 using TopicPartition = Belfry.Log.TopicPartition;
@@ -126,27 +125,7 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
     public async ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel)
     {
         Check(source);
-        try
-        {
-            var answers = await _admin.UseAsync(
-                admin => admin.ListConsumerGroupOffsetsAsync(
-                    [new ConsumerGroupTopicPartitions(group, [KafkaRecords.ToKafka(source)])],
-                    new ListConsumerGroupOffsetsOptions { RequestTimeout = _options.RequestTimeout }),
-                cancel);
-            var answer = answers.Single().Partitions.Single();
-            if (answer.Error.IsError)
-                throw KafkaFaults.Unavailable($"The committed offset of {source} in '{group}' is not known", answer.Error);
-            return answer.Offset.IsSpecial ? null : answer.Offset.Value;
-        }
-        catch (ListConsumerGroupOffsetsException fault) when (fault.Error.Code == ErrorCode.GroupIdNotFound
-            || fault.Results.Exists(r => r.Error.Code == ErrorCode.GroupIdNotFound))
-        {
-            return null;
-        }
-        catch (KafkaException fault)
-        {
-            throw KafkaFaults.Unavailable($"The committed offset of {source} in '{group}' is not known", fault);
-        }
+        return await _readers.CommittedAsync(group, source, cancel);
     }
 
     /// <summary>Closes what it opened; consumers are their users' to dispose of first.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Belfry.Log;
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 using Microsoft.Extensions.Logging;
 using TopicPartition = Belfry.Log.TopicPartition;
 
@@ -25,6 +26,14 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
 
     public Task<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
         UseAsync(reader => Marks(reader, KafkaRecords.ToKafka(source)), source, cancel);
+
+    /// <summary>
+    /// What a group has committed; null for nothing. Asked by a reader's client and not by that of the administration: told that a broker
+    /// is not the group's coordinator (any more), librdkafka 2.15.1 tells its own group to look for it, and a client that has none ends
+    /// the process (<c>rd_kafka_handle_OffsetFetch</c>).
+    /// </summary>
+    public Task<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
+        UseAsync(reader => Committed(reader, group, source), source, cancel);
 
     public void Dispose()
     {
@@ -85,6 +94,26 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
 
     private IConsumer<byte[], byte[]> Build() => new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))
         .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build();
+
+    private long? Committed(IConsumer<byte[], byte[]> reader, string group, TopicPartition source)
+    {
+        using var admin = new DependentAdminClientBuilder(reader.Handle).Build();
+        try
+        {
+            // Blocks, as the client's other calls here do.
+            var answers = admin.ListConsumerGroupOffsetsAsync(
+                [new ConsumerGroupTopicPartitions(group, [KafkaRecords.ToKafka(source)])],
+                new ListConsumerGroupOffsetsOptions { RequestTimeout = options.RequestTimeout }).GetAwaiter().GetResult();
+            var answer = answers.Single().Partitions.Single();
+            if (answer.Error.IsError) throw new KafkaException(answer.Error);
+            return answer.Offset.IsSpecial ? null : answer.Offset.Value;
+        }
+        catch (ListConsumerGroupOffsetsException fault) when (fault.Error.Code == ErrorCode.GroupIdNotFound
+            || fault.Results.Exists(r => r.Error.Code == ErrorCode.GroupIdNotFound))
+        {
+            return null;
+        }
+    }
 
     private List<LogRecord> Read(IConsumer<byte[], byte[]> reader, TopicPartition source, long from, int max, CancellationToken cancel)
     {

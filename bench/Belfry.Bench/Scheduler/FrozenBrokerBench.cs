@@ -21,7 +21,7 @@ internal static class FrozenBrokerBench
     public static async Task RunAsync(CancellationToken cancel)
     {
         await using var postgres = await PostgresParts.StartAsync();
-        await using var kafka = await KafkaParts.StartAsync(3, "broker.session.timeout.ms=2000", "broker.heartbeat.interval.ms=500");
+        await using var kafka = await KafkaParts.StartAsync(3);
         var folder = Directory.CreateTempSubdirectory("belfry-bench-").FullName;
         try
         {

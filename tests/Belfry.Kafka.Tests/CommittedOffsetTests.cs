@@ -1,0 +1,27 @@
+using Belfry.Log;
+
+namespace Belfry.Kafka.Tests;
+
+/// <summary>What a group has committed, asked while its coordinator moves.</summary>
+public sealed class CommittedOffsetTests
+{
+    private const int NotCoordinator = 16;
+    private static readonly TopicPartition First = new("orders", 0);
+
+    [SkippableFact]
+    public async Task A_broker_that_no_longer_coordinates_the_group_ends_no_process()
+    {
+        using var cluster = new MockCluster();
+        cluster.CreateTopic("orders", 1);
+        await using var log = TestLog.Open(
+            TestLog.Options(cluster.Bootstrap) with { RequestTimeout = TimeSpan.FromSeconds(5) }, new ProducerRegistry());
+        await log.DeclareAsync([TestLog.Topic("orders", 1)], default);
+        for (var round = 0; round < 3; round++)
+        {
+            cluster.FailOn(ApiKey.OffsetFetch, NotCoordinator);
+            await Should.ThrowAsync<LogUnavailableException>(async () => await log.CommittedAsync("g", First, default));
+            cluster.Mend(ApiKey.OffsetFetch);
+            (await log.CommittedAsync("g", First, default)).ShouldBeNull();
+        }
+    }
+}
