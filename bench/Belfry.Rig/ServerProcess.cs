@@ -42,6 +42,9 @@ internal sealed class ServerProcess : IAsyncDisposable
     public int ProcessId => _process.Id;
     public bool HasExited => _process.HasExited;
 
+    /// <summary>Once it has exited; 128 and the signal when one ended it.</summary>
+    public int ExitCode => _process.ExitCode;
+
     /// <summary>Returns once it serves.</summary>
     /// <param name="start">How.</param>
     /// <param name="cancel">Ends the wait, and the process.</param>

@@ -87,8 +87,8 @@ internal sealed class DrillRunner(Cluster cluster, DrillForm form)
         await Task.Delay(form.After, cancel);
         load.Stop();
         await loading;
-        if (cluster.Nodes.FirstOrDefault(node => node.HasFallen) is { } fallen)
-            throw new InvalidOperationException($"Instance {fallen.Name} ended by itself; its log says why.");
+        if (cluster.Nodes.FirstOrDefault(node => node.FellWith is not null) is { } fallen)
+            throw new InvalidOperationException($"Instance {fallen.Name} ended by itself with {fallen.FellWith}; its log may say why.");
         var own = new Dictionary<string, double>(scene.Figures);
         var progress = await QuietAsync(load, own, cancel);
         await ended.CancelAsync();

@@ -5,6 +5,7 @@ namespace Belfry.Drill.Topology;
 /// <summary>One instance of the program, which comes back on the same port after each end. API and workers are in one process.</summary>
 internal sealed class Instance(Children children, int number, int port, ServerStart start, CancellationToken cancel)
 {
+    private const int StartsMax = 5;
     private ServerProcess? _server;
     private volatile int _incarnation = -1;
     private volatile bool _isUp;
@@ -21,8 +22,20 @@ internal sealed class Instance(Children children, int number, int port, ServerSt
     /// <returns>The administrator's token, when it was started with demo data; else empty.</returns>
     public async Task<string> UpAsync(params string[] more)
     {
-        _server = await ServerProcess.StartAsync(
-            start with { Port = port, More = [.. start.More ?? [], .. more] }, cancel, pid => children.Add(Name, pid));
+        var how = start with { Port = port, More = [.. start.More ?? [], .. more] };
+        for (var times = 1; ; times++)
+        {
+            try
+            {
+                _server = await ServerProcess.StartAsync(how, cancel, pid => children.Add(Name, pid));
+                break;
+            }
+            catch (InvalidOperationException) when (times < StartsMax)
+            {
+                // It ended, as it does when brokers or database are not there in time; a supervisor starts it again.
+            }
+        }
+
         Interlocked.Increment(ref _incarnation);
         _isUp = true;
         return _server.Token;
@@ -50,6 +63,6 @@ internal sealed class Instance(Children children, int number, int port, ServerSt
     /// <summary>It serves, and nothing was done to end it.</summary>
     public bool IsUp => _isUp;
 
-    /// <summary>It ended though nothing was done to end it.</summary>
-    public bool HasFallen => _isUp && _server!.HasExited;
+    /// <summary>Its exit code when it ended though nothing was done to end it; else null.</summary>
+    public int? FellWith => _isUp && _server!.HasExited ? _server.ExitCode : null;
 }
