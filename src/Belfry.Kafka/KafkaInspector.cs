@@ -25,9 +25,16 @@ public sealed record ProducerCount(long Producers, long Entries, bool IsComplete
 public sealed class KafkaInspector : IDisposable
 {
     private readonly KafkaLogOptions _options;
+    private readonly IConsumer<byte[], byte[]> _reader;
     private readonly IAdminClient _admin;
 
-    private KafkaInspector(KafkaLogOptions options, IAdminClient admin) => (_options, _admin) = (options, admin);
+    private KafkaInspector(KafkaLogOptions options, IConsumer<byte[], byte[]> reader)
+    {
+        // Asked by an admin client for committed offsets, the native client dies of the answer of a broker that is no coordinator any
+        // more; by a consumer's client it does not. The consumer subscribes to nothing, and so joins no group.
+        (_options, _reader) = (options, reader);
+        _admin = new DependentAdminClientBuilder(reader.Handle).Build();
+    }
 
     /// <summary>Opens it; no broker need answer yet.</summary>
     /// <exception cref="ArgumentException">Options are faulty; names all faults.</exception>
@@ -36,7 +43,7 @@ public sealed class KafkaInspector : IDisposable
     {
         options.Validate();
         Librdkafka.Check();
-        return new KafkaInspector(options, new AdminClientBuilder(KafkaConfig.Admin(options))
+        return new KafkaInspector(options, new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))
             .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build());
     }
 
@@ -111,7 +118,11 @@ public sealed class KafkaInspector : IDisposable
         return census.Count;
     });
 
-    public void Dispose() => _admin.Dispose();
+    public void Dispose()
+    {
+        _admin.Dispose();
+        _reader.Dispose();
+    }
 
     private async Task<Dictionary<string, int>> MembersAsync(IReadOnlyList<string> names, CancellationToken cancel)
     {
@@ -132,7 +143,7 @@ public sealed class KafkaInspector : IDisposable
         return groups.ToDictionary(g => g.GroupId, g => g.Error.IsError ? 0 : g.Members.Count, StringComparer.Ordinal);
     }
 
-    private async Task<IReadOnlyDictionary<TopicPartition, long>> CommittedAsync(string group, CancellationToken cancel)
+    internal async Task<IReadOnlyDictionary<TopicPartition, long>> CommittedAsync(string group, CancellationToken cancel)
     {
         try
         {

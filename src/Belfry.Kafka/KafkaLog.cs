@@ -23,7 +23,6 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
     private readonly ILogger _logger;
     private readonly ProducerRegistry _registry;
     private readonly SharedProducer _producer;
-    private readonly KafkaAdmin _admin;
     private readonly KafkaReaders _readers;
     private readonly GroupInstances _instances;
     private readonly Lock _lock = new();
@@ -37,7 +36,8 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
         _readers = new KafkaReaders(options, time, logger);
         try
         {
-            _admin = new KafkaAdmin(options, logger);
+            // Made for its refusals alone, so that they come before anything is asked of it.
+            NewAdmin().Dispose();
         }
         catch (Exception fault) when (fault is KafkaException or InvalidOperationException)
         {
@@ -81,11 +81,7 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
         ObjectDisposedException.ThrowIf(_closed, this);
         foreach (var topic in topics) Check(topic);
         if (topics.Count == 0) return;
-        await _admin.UseAsync(async admin =>
-        {
-            await new KafkaTopics(admin, _options, _time, _logger).DeclareAsync(topics, cancel);
-            return true;
-        }, cancel);
+        await DeclareOnBrokersAsync(topics, cancel).WaitAsync(cancel);
         await _producer.WarmUpAsync(topics.Select(topic => topic.Name), _options.RequestTimeout, cancel);
         lock (_lock)
             foreach (var topic in topics) _topics[topic.Name] = topic;
@@ -135,12 +131,21 @@ public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
         _closed = true;
         await _registry.ReturnAsync(_producer);
         // Freeing native clients blocks for a moment.
-        await Task.Run(() =>
-        {
-            _readers.Dispose();
-            _admin.Dispose();
-        });
+        await Task.Run(_readers.Dispose);
     }
+
+    /// <summary>
+    /// By a client of this call alone: one whose brokers had all died was seen to let later requests time out for minutes after they were
+    /// back. It is freed once its last request has ended, however early the caller left.
+    /// </summary>
+    private async Task DeclareOnBrokersAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel)
+    {
+        using var admin = NewAdmin();
+        await new KafkaTopics(admin, _options, _time, _logger).DeclareAsync(topics, cancel);
+    }
+
+    private IAdminClient NewAdmin() => new AdminClientBuilder(KafkaConfig.Admin(_options))
+        .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(_logger, message)).Build();
 
     private static void Check(TopicDeclaration topic)
     {

@@ -42,8 +42,7 @@ public sealed record ConsumerGroup(string Name, IReadOnlyList<string> Topics, bo
 /// <summary>
 /// One member of a group. All calls come from one loop, never two at a time, but for commits: one may run beside polls or within a
 /// revocation, never beside another. <see cref="IAssignmentListener"/> is called inside <see cref="PollAsync"/> only, in its caller's
-/// context.
-/// Disposing leaves the group; what it owned is not revoked through the listener.
+/// context. Disposing leaves the group; what it owned is not revoked through the listener.
 /// </summary>
 public interface ILogConsumer : IAsyncDisposable
 {

@@ -1,4 +1,7 @@
 using Belfry.Log;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging.Abstractions;
+using TopicPartition = Belfry.Log.TopicPartition;
 
 namespace Belfry.Kafka.Tests;
 
@@ -23,5 +26,18 @@ public sealed class CommittedOffsetTests
             cluster.Mend(ApiKey.OffsetFetch);
             (await log.CommittedAsync("g", First, default)).ShouldBeNull();
         }
+    }
+
+    [SkippableFact]
+    public async Task Nor_does_it_end_a_watcher()
+    {
+        using var cluster = new MockCluster();
+        cluster.CreateTopic("orders", 1);
+        using var inspector = KafkaInspector.Open(
+            TestLog.Options(cluster.Bootstrap) with { RequestTimeout = TimeSpan.FromSeconds(5) }, NullLogger.Instance);
+        cluster.FailOn(ApiKey.OffsetFetch, NotCoordinator);
+        await Should.ThrowAsync<KafkaException>(async () => await inspector.CommittedAsync("g", default));
+        cluster.Mend(ApiKey.OffsetFetch);
+        (await inspector.CommittedAsync("g", default)).ShouldBeEmpty();
     }
 }

@@ -272,30 +272,6 @@ public sealed class KafkaFaultTests : IAsyncLifetime
         (await ToldAsync()).ShouldBe(2);
     }
 
-    [SkippableFact]
-    public async Task A_request_that_nobody_answered_makes_the_admin_client_anew_and_the_old_one_is_freed_after_its_last_answer()
-    {
-        var made = 0;
-        using var admin = new KafkaAdmin(() =>
-        {
-            made++;
-            return new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _cluster.Bootstrap }).Build();
-        });
-        var first = await admin.UseAsync(Task.FromResult, default);
-        var held = new TaskCompletionSource<bool>();
-        var slow = admin.UseAsync(_ => held.Task, default);
-
-        await Should.ThrowAsync<KafkaException>(admin.UseAsync(
-            _ => Task.FromException<bool>(new KafkaException(ErrorCode.Local_TimedOut)), default));
-        (await admin.UseAsync(Task.FromResult, default)).ShouldNotBeSameAs(first);
-        await Should.ThrowAsync<KafkaException>(admin.UseAsync(
-            _ => Task.FromException<bool>(new KafkaException(ErrorCode.GroupAuthorizationFailed)), default));
-        made.ShouldBe(2);
-        first.GetMetadata(TimeSpan.FromSeconds(10)).Brokers.Count.ShouldBe(Brokers);
-        held.SetResult(true);
-        (await slow).ShouldBeTrue();
-    }
-
     public async Task InitializeAsync()
     {
         _cluster = new MockCluster(Brokers);

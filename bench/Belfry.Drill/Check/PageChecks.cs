@@ -11,8 +11,7 @@ internal static class PageChecks
 
     /// <summary>
     /// A claim allows a send for 5 s (<c>DeliveryOptions.ClaimFreshFor</c>), and what is decided at a time may take 2 s to be in the
-    /// store: a
-    /// send that begins later was not claimed before the end.
+    /// store: a send that begins later was not claimed before the end.
     /// </summary>
     private const long ClaimMs = 7_000;
 
