@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -121,6 +122,9 @@ public static class Id
         for (var i = 0; i < 6; i++) ms = (ms << 8) | bytes[i];
         return DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(ms, 253402300799999));
     }
+
+    /// <summary>The text that those ids (UUIDv7) are not below which were made at the time, Unix milliseconds, or later.</summary>
+    internal static string FirstOf(long unixMilliseconds) => unixMilliseconds.ToString("x12", CultureInfo.InvariantCulture);
 
     /// <summary>Reads the text form; false for anything else.</summary>
     public static bool TryParse<T>([NotNullWhen(true)] string? text, out T id) where T : struct, IId<T>

@@ -11,6 +11,9 @@ public enum HintKind
 
     /// <summary>The newest entry of the key's list; what is over <see cref="Hint.EntriesMax"/> goes.</summary>
     Entry,
+
+    /// <summary>Changes how long the key is kept from now on, and not what it holds; nothing happens to a key that is not there.</summary>
+    Expiry,
 }
 
 /// <summary>One thing worth remembering for a while. A key holds a value or a list, never both.</summary>
@@ -25,8 +28,8 @@ public sealed record Hint
     /// <summary>1 to 200 printable ASCII characters.</summary>
     public required string Key { get; init; }
 
-    /// <summary>At most 32,768 bytes. Not changed after it was given.</summary>
-    public required ReadOnlyMemory<byte> Bytes { get; init; }
+    /// <summary>At most 32,768 bytes, none of an <see cref="HintKind.Expiry"/>. Not changed after they were given.</summary>
+    public ReadOnlyMemory<byte> Bytes { get; init; }
 
     /// <summary>The key goes so long after it was last written. 1 ms to 30 days.</summary>
     public required TimeSpan KeptFor { get; init; }
@@ -41,6 +44,8 @@ public sealed record Hint
             throw new ArgumentException($"A hint's key is 1 to {KeyCharactersMax} printable ASCII characters, not '{Key}'.");
         if (Bytes.Length > BytesMax)
             throw new ArgumentException($"Hint '{Key}' has {Bytes.Length} of at most {BytesMax} bytes; keep what is larger in a store.");
+        if (Kind == HintKind.Expiry && Bytes.Length > 0)
+            throw new ArgumentException($"Hint '{Key}' only changes how long the key is kept; it cannot have {Bytes.Length} bytes.");
         if (KeptFor < TimeSpan.FromMilliseconds(1) || KeptFor > TimeSpan.FromDays(30))
             throw new ArgumentException($"Hint '{Key}' is to be kept for {KeptFor}, it must be 1 ms to 30 days.");
         if (EntriesMax is < 1 or > ListEntriesMax)

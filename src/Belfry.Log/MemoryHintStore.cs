@@ -53,6 +53,12 @@ public sealed class MemoryHintStore(MemoryHintStoreOptions options, TimeProvider
     private void Write_NeedsLock(Hint hint)
     {
         var node = Find_NeedsLock(hint.Key);
+        if (hint.Kind == HintKind.Expiry)
+        {
+            if (node is not null) node.Value.Until = Now + hint.KeptFor;
+            return;
+        }
+
         if (node is not null && hint.Kind == HintKind.FirstValue) return;
         if (node is not null && hint.Kind == HintKind.Value)
         {

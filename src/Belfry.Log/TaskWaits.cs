@@ -19,9 +19,14 @@ public static class TaskWaits
     {
         if (!task.IsCompleted && cancel.CanBeCanceled)
         {
-            var cancelled = new TaskCompletionSource();
-            await using (cancel.UnsafeRegister(static source => ((TaskCompletionSource)source!).TrySetResult(), cancelled))
-                await EitherAsync(task, cancelled.Task);
+            var either = new TaskCompletionSource();
+            task.GetAwaiter().OnCompleted(() =>
+            {
+                _ = task.Exception;
+                either.TrySetResult();
+            });
+            await using (cancel.UnsafeRegister(static source => ((TaskCompletionSource)source!).TrySetResult(), either))
+                await either.Task;
             if (!task.IsCompleted) cancel.ThrowIfCancellationRequested();
         }
 

@@ -72,6 +72,12 @@ public sealed class RedisHintStore : IHintStore, IAsyncDisposable
         Dictionary<string, List<Hint>>? lists = null;
         foreach (var hint in hints)
         {
+            if (hint.Kind == HintKind.Expiry)
+            {
+                commands.Add(redis.KeyExpireAsync(KeyOf(hint.Key), hint.KeptFor, CommandFlags.DemandMaster));
+                continue;
+            }
+
             if (hint.Kind != HintKind.Entry)
             {
                 var when = hint.Kind == HintKind.FirstValue ? When.NotExists : When.Always;

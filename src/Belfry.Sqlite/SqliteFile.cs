@@ -75,16 +75,22 @@ public sealed class SqliteFile : IAsyncDisposable
     /// <paramref name="committed"/> after the commit and before any caller goes on, in the order of running;
     /// <paramref name="rolledBack"/> when the work had started and is undone, newest first, be it to run again.
     /// </summary>
-    internal async ValueTask<T> WriteAsync<T>(
+    internal ValueTask<T> WriteAsync<T>(
         Func<SqliteConnection, T> work, Action<T>? committed, Action? rolledBack, CancellationToken cancel)
     {
-        ObjectDisposedException.ThrowIf(Volatile.Read(ref _closed) == 1, this);
-        cancel.ThrowIfCancellationRequested();
+        if (Volatile.Read(ref _closed) == 1) return ValueTask.FromException<T>(new ObjectDisposedException(nameof(SqliteFile)));
+        if (cancel.IsCancellationRequested) return ValueTask.FromCanceled<T>(cancel);
         var item = new SqliteWriteItem<T>(work, committed, rolledBack);
         item.CancelWith(cancel);
+        var added = _queue.AddAsync(item, cancel);
+        return added.IsCompletedSuccessfully ? new ValueTask<T>(item.Task) : WhenAddedAsync(added, item);
+    }
+
+    private static async ValueTask<T> WhenAddedAsync<T>(ValueTask added, SqliteWriteItem<T> item)
+    {
         try
         {
-            await _queue.AddAsync(item, cancel);
+            await added;
         }
         catch
         {
@@ -154,7 +160,8 @@ public sealed class SqliteFile : IAsyncDisposable
             do
             {
                 foreach (var item in lot)
-                    item.Fail(new StoreUnavailableException($"The writer of '{Path}' ended: {exception.Message}", exception));
+                    item.Fault = new StoreUnavailableException($"The writer of '{Path}' ended: {exception.Message}", exception);
+                SqliteLotEnds.Announce(lot);
             }
             while (_queue.Take(lot, _options.LotItemsMax));
             _writerEnded.TrySetException(exception);

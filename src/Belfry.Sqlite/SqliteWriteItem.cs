@@ -18,7 +18,7 @@ internal abstract class SqliteWriteItem
     // The writer's thread only.
     private bool _ran;
 
-    /// <summary>Why its work was rolled back by itself; null while it has not failed.</summary>
+    /// <summary>Why its work was rolled back, by itself or with its lot; null while it has not failed.</summary>
     public Exception? Fault { get; set; }
 
     /// <summary>From here on a cancelled caller still gets the true outcome. False when it was cancelled before.</summary>
@@ -53,16 +53,12 @@ internal abstract class SqliteWriteItem
     /// <summary>It was never queued.</summary>
     public void Forget() => _registration.Dispose();
 
-    public void Complete()
+    /// <summary>Tells the caller how it ended, and goes on with what the caller does next: never on the writer's thread.</summary>
+    public void End()
     {
         _registration.Dispose();
-        SetResult();
-    }
-
-    public void Fail(Exception exception)
-    {
-        _registration.Dispose();
-        SetException(exception);
+        if (Fault is { } fault) SetException(fault);
+        else SetResult();
     }
 
     protected abstract void Work(SqliteConnection connection);
@@ -75,13 +71,16 @@ internal abstract class SqliteWriteItem
 
     private void Cancel(CancellationToken cancel)
     {
-        if (Interlocked.CompareExchange(ref _state, Cancelled, Waiting) == Waiting) SetCancelled(cancel);
+        // Whoever cancels is not to go on with what the caller does next.
+        if (Interlocked.CompareExchange(ref _state, Cancelled, Waiting) == Waiting)
+            ThreadPool.UnsafeQueueUserWorkItem(static end => end.Item.SetCancelled(end.Cancel), (Item: this, Cancel: cancel), false);
     }
 }
 
 internal sealed class SqliteWriteItem<T>(Func<SqliteConnection, T> work, Action<T>? committed, Action? rolledBack) : SqliteWriteItem
 {
-    private readonly TaskCompletionSource<T> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // Ends on the pool alone, so what goes on there may go on at once.
+    private readonly TaskCompletionSource<T> _end = new();
     private T _result = default!;
 
     public Task<T> Task => _end.Task;

@@ -93,9 +93,7 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
 
         foreach (var item in _started)
             if (item.Fault is null) item.OnCommitted();
-        foreach (var item in _started)
-            if (item.Fault is { } fault) item.Fail(fault);
-            else item.Complete();
+        SqliteLotEnds.Announce(_started);
         return at;
     }
 
@@ -150,7 +148,8 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
         for (var i = _started.Count - 1; i >= 0; i--)
             if (_started[i].Fault is null) _started[i].RolledBack();
         foreach (var item in _started)
-            item.Fail(new StoreUnavailableException($"'{path}' could not commit: {exception.Message}", exception));
+            item.Fault = new StoreUnavailableException($"'{path}' could not commit: {exception.Message}", exception);
+        SqliteLotEnds.Announce(_started);
     }
 
     private void RollBackOrReopen()

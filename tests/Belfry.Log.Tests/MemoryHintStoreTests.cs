@@ -9,6 +9,12 @@ public sealed class MemoryHintStoreTests : HintStoreSpec
     protected override Task<IHintStore> OpenAsync() =>
         Task.FromResult<IHintStore>(new MemoryHintStore(new MemoryHintStoreOptions { BytesMax = 100_000 }, _time));
 
+    protected override Task PassAsync(TimeSpan length)
+    {
+        _time.Advance(length);
+        return Task.CompletedTask;
+    }
+
     [Fact]
     public async Task A_key_goes_when_it_was_not_written_for_its_time()
     {

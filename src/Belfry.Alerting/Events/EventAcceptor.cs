@@ -16,7 +16,7 @@ public sealed partial class EventAcceptor(
     private static readonly TimeSpan RetryAfterFault = TimeSpan.FromSeconds(5);
 
     /// <summary>Completes once the event is durable or refused. Nothing is thrown for what a sender does or the log fails at.</summary>
-    public async ValueTask<AcceptResult> AcceptAsync(EventKind kind, ReadOnlyMemory<byte> body, string? headerKey, CancellationToken cancel)
+    public ValueTask<AcceptResult> AcceptAsync(EventKind kind, ReadOnlyMemory<byte> body, string? headerKey, CancellationToken cancel)
     {
         var now = time.GetUtcNow();
         switch (EventParser.Parse(kind, body, headerKey, catalog(), now, ids.Next<EventId>()))
@@ -24,15 +24,15 @@ public sealed partial class EventAcceptor(
             case ParsedEvent.Accepted accepted:
                 var integration = accepted.Integration;
                 if (limits.TryAccept(integration.Id, integration.EventsPerMinute, now) is { } wait)
-                    return Limit(accepted, wait, now);
-                return await AppendAsync(accepted.Event, cancel);
+                    return new(Limit(accepted, wait, now));
+                return AppendAsync(accepted.Event, cancel);
             case ParsedEvent.Invalid invalid:
                 Refuse(
                     invalid.Integration, new RefusedEvent(now, RefusalReason.Invalid, invalid.Errors, invalid.DedupKey, invalid.Summary));
-                return new AcceptResult.Invalid(invalid.Errors);
+                return new(new AcceptResult.Invalid(invalid.Errors));
             default:
                 Refuse(null, new RefusedEvent(now, RefusalReason.Unrecognized, [EventErrors.NotJson], null, null));
-                return new AcceptResult.Unrecognized();
+                return new(new AcceptResult.Unrecognized());
         }
     }
 

@@ -30,14 +30,12 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
     /// <exception cref="LogUnavailableException">It may be durable all the same; a repeat does no harm. So with the next two.</exception>
     /// <exception cref="StoreUnavailableException">Log and store are away.</exception>
     /// <exception cref="TimeoutException">Neither acknowledged in time.</exception>
-    public async ValueTask AppendAsync(OutgoingRecord record, CancellationToken cancel)
-    {
-        if (detour is null)
-        {
-            await WithinAsync(log.AppendAsync([record], cancel), AppendTimeMax, cancel);
-            return;
-        }
+    public ValueTask AppendAsync(OutgoingRecord record, CancellationToken cancel) => detour is null
+        ? WithinAsync(log.AppendAsync([record], cancel), AppendTimeMax, cancel)
+        : AppendOrDetourAsync(detour, record, cancel);
 
+    private async ValueTask AppendOrDetourAsync(EventDetour detour, OutgoingRecord record, CancellationToken cancel)
+    {
         // While some of a service wait there, later ones go behind them, or they would overtake.
         var goesBehind = detour.HasSome(record.OrderingKey);
         if (!goesBehind && await TryLogAsync(record, cancel)) return;
@@ -95,22 +93,20 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
 
     private TimeSpan Monotonic => time.GetElapsedTime(0);
 
-    private async ValueTask WithinAsync(ValueTask append, TimeSpan timeMax, CancellationToken cancel)
-    {
-        if (append.IsCompleted) await append;
-        else await EndedWithinAsync(append.AsTask(), timeMax, cancel);
-    }
+    private ValueTask WithinAsync(ValueTask append, TimeSpan timeMax, CancellationToken cancel) =>
+        append.IsCompleted ? append : EndedWithinAsync(append.AsTask(), timeMax, cancel);
 
-    private async Task EndedWithinAsync(Task append, TimeSpan timeMax, CancellationToken cancel)
+    private async ValueTask EndedWithinAsync(Task append, TimeSpan timeMax, CancellationToken cancel)
     {
         using var late = new CancellationTokenSource(timeMax, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
+        await using var given = cancel.UnsafeRegister(static late => ((CancellationTokenSource)late!).Cancel(), late);
         try
         {
-            await append.OrCancelledAsync(either.Token);
+            await append.OrCancelledAsync(late.Token);
         }
-        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancel.IsCancellationRequested)
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !append.IsCompleted)
         {
+            cancel.ThrowIfCancellationRequested();
             throw new TimeoutException($"Not acknowledged within {timeMax}.");
         }
     }

@@ -44,8 +44,13 @@ public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILog
     public void Received(AlertEvent alertEvent) =>
         Add(new Note(EventMark.Of(alertEvent, EventProgress.Received, alertEvent.ReceivedAt), null, null, false));
 
-    /// <summary>Notes how an event ended, or that it was put back on its way. Never waits.</summary>
+    /// <summary>Notes that an event failed, or was put back on its way. Never waits.</summary>
     public void Moved(EventMark mark) => Add(new Note(mark, null, null, true));
+
+    /// <summary>
+    /// Notes that an event was processed: what it led to is in the store, and its mark need not be kept for long. Never waits.
+    /// </summary>
+    public void Ended(EventId id) => Add(new Note(null, null, null, true) { Ended = id });
 
     /// <summary>Notes that an event was not taken in; null: it carried no known routing key. Never waits.</summary>
     public void Refused(IntegrationId? integration, RefusedEvent refused) => Add(new Note(null, refused, integration, false));
@@ -73,7 +78,7 @@ public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILog
 
         // A record that failed may not have been readable; what was known of the event when it was received is.
         var (seen, failed) = (marks[0], marks[1]);
-        return seen.Progress == EventProgress.Processed || seen.At > failed.At
+        return seen.At > failed.At
             ? seen
             : seen with { Progress = failed.Progress, At = failed.At, Reason = failed.Reason };
     }
@@ -124,6 +129,12 @@ public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILog
             yield break;
         }
 
+        if (note.Ended is { } ended)
+        {
+            yield return new Hint { Kind = HintKind.Expiry, Key = KeyOf(ended), KeptFor = EndedFor };
+            yield break;
+        }
+
         var mark = note.Mark!;
         var bytes = mark.Encode();
         if (mark.Progress == EventProgress.Failed)
@@ -132,9 +143,7 @@ public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILog
             yield break;
         }
 
-        // The note of another process on its end may have come first, and is worth more.
-        var keptFor = mark.Progress == EventProgress.Received ? OpenFor : EndedFor;
-        yield return Value(note.Replaces ? HintKind.Value : HintKind.FirstValue, KeyOf(mark.Id), bytes, keptFor);
+        yield return Value(note.Replaces ? HintKind.Value : HintKind.FirstValue, KeyOf(mark.Id), bytes, OpenFor);
         if (mark is { Progress: EventProgress.Received, IntegrationId: { } integration, DedupKey: { Length: > 0 } dedupKey })
             yield return Entry(ListKeyOf(integration, dedupKey), bytes, ListEntriesMax, OpenFor);
     }
@@ -152,7 +161,10 @@ public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILog
     private static string ListKeyOf(IntegrationId integration, string dedupKey) =>
         $"events:{integration}:{Partitioner.PartitionOf(dedupKey, ListsOfIntegration)}";
 
-    private readonly record struct Note(EventMark? Mark, RefusedEvent? Refused, IntegrationId? RefusedOf, bool Replaces);
+    private readonly record struct Note(EventMark? Mark, RefusedEvent? Refused, IntegrationId? RefusedOf, bool Replaces)
+    {
+        public EventId? Ended { get; init; }
+    }
 
     [LoggerMessage(
         141, LogLevel.Warning,

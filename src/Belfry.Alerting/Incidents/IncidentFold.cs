@@ -27,6 +27,7 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
         new(ports.Store, ports.Log, LaneOf(partition), ports.Time, ports.Logger) { LookAgain = ports.LookAgain };
     private readonly CancellationTokenSource _stop = new();
     private readonly Dictionary<IncidentId, long> _numbers = [];
+    private readonly KnownIds _known = new();
     private IncidentCore _core = new();
     private Task? _relaying;
     private DateTimeOffset? _prunedAt;
@@ -35,12 +36,14 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
 
     public async ValueTask<IReadOnlyDictionary<TopicPartition, long>> LoadAsync(CancellationToken cancel)
     {
-        var (positions, open) = await ports.Store.WriteAsync(tx =>
+        var (positions, open, newest) = await ports.Store.WriteAsync(tx =>
         {
             _fence.TakeOver(tx.Connection);
-            return ValueTask.FromResult((_fence.Positions(tx.Connection), IncidentTables.Open(tx.Connection, partition)));
+            return ValueTask.FromResult((
+                _fence.Positions(tx.Connection), IncidentTables.Open(tx.Connection, partition), IncidentTables.Newest(tx.Connection)));
         }, cancel);
         _core = new IncidentCore();
+        _known.Load(newest);
         _numbers.Clear();
         Admit(open);
         _relaying ??= _relay.RunAsync(_stop.Token);
@@ -51,9 +54,9 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
     public async ValueTask FoldAsync(IReadOnlyList<LogRecord> batch, CancellationToken cancel)
     {
         var inputs = batch.Select(_decoder.Decode).ToList();
-        var (processed, named) = await ReadKnownAsync(inputs, cancel);
+        var (taken, named) = await ReadKnownAsync(inputs, cancel);
         Admit(named);
-        var turn = new IncidentTurn(ports.Time.GetUtcNow(), ports.Catalog(), processed);
+        var turn = new IncidentTurn(ports.Time.GetUtcNow(), ports.Catalog(), taken);
         foreach (var input in inputs)
             if (input.Event is { } alertEvent) _core.Take(alertEvent, turn);
             else if (input.Command is { } command) _core.Take(command, turn);
@@ -108,6 +111,8 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
         foreach (var incident in created) _numbers[incident.Id] = firstNumber++;
         foreach (var incident in turn.Changed)
             if (incident.Status == IncidentStatus.Resolved) _numbers.Remove(incident.Id);
+        foreach (var state in states)
+            if (state.Progress != EventProgress.Failed) _known.Add(state.Id);
         if (prune) _prunedAt = turn.Now;
         _core.End();
         _relay.Poke();
@@ -115,16 +120,22 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
     }
 
     /// <summary>The ids taken before, and the incidents that commands name and memory lacks. Only this owner writes either.</summary>
-    private async ValueTask<(IReadOnlyList<EventId> Processed, IReadOnlyList<NumberedIncident> Named)> ReadKnownAsync(
+    private async ValueTask<(IReadOnlySet<EventId> Taken, IReadOnlyList<NumberedIncident> Named)> ReadKnownAsync(
         IReadOnlyList<DecodedInput> inputs, CancellationToken cancel)
     {
-        var ids = inputs.Where(input => input.Id is not null).Select(input => input.Id!.Value).Distinct().ToList();
-        if (ids.Count == 0) return ([], []);
+        var taken = new HashSet<EventId>();
+        var asked = new HashSet<EventId>();
+        foreach (var id in inputs.Select(input => input.Id).OfType<EventId>())
+            if (_known.WasTaken(id) is not { } wasTaken) asked.Add(id);
+            else if (wasTaken) taken.Add(id);
         var absent = inputs.Where(input => input.Command is not null).Select(input => input.Command!.IncidentId).Distinct()
             .Where(id => _core.Find(id) is null).ToList();
-        return await ports.Store.ReadAsync(connection => ValueTask.FromResult((
-            IncidentTables.Processed(connection, ports.Dialect, ids),
+        if (asked.Count == 0 && absent.Count == 0) return (taken, []);
+        var (processed, named) = await ports.Store.ReadAsync(connection => ValueTask.FromResult((
+            asked.Count == 0 ? [] : IncidentTables.Processed(connection, ports.Dialect, asked),
             absent.Count == 0 ? [] : IncidentTables.Named(connection, ports.Dialect, partition, absent))), cancel);
+        taken.UnionWith(processed);
+        return (taken, named);
     }
 
     private void Admit(IReadOnlyList<NumberedIncident> incidents)

@@ -7,25 +7,9 @@ internal static class IncidentMarks
 {
     public static void Note(EventTrail trail, IReadOnlyList<DecodedInput> inputs, IncidentTurn turn)
     {
-        Dictionary<EventId, AlertEvent>? events = null;
         foreach (var input in inputs)
-            if (input.Fault is { } fault)
-            {
-                trail.Moved(Failed(input, fault, turn.Now));
-            }
-            else if (input.Event is { } alertEvent)
-            {
-                events ??= new Dictionary<EventId, AlertEvent>(inputs.Count);
-                events.TryAdd(alertEvent.Id, alertEvent);
-            }
-
-        if (events is null) return;
-        foreach (var state in turn.States)
-            if (events.TryGetValue(state.Id, out var alertEvent))
-            {
-                var mark = EventMark.Of(alertEvent, state.Progress, state.At);
-                trail.Moved(mark with { Reason = state.Reason, IncidentId = state.IncidentId });
-            }
+            if (input.Fault is { } fault) trail.Moved(Failed(input, fault, turn.Now));
+            else if (input.Event is { } alertEvent) trail.Ended(alertEvent.Id);
     }
 
     private static EventMark Failed(DecodedInput input, string fault, DateTimeOffset now) => input.Event is { } alertEvent

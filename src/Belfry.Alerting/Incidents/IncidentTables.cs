@@ -39,12 +39,16 @@ internal static class IncidentTables
     ];
 
     /// <summary>Which of the ids have been processed. Failed ones may come again, repaired.</summary>
-    public static IReadOnlyList<EventId> Processed(DbConnection connection, SqlDialect dialect, IReadOnlyList<EventId> ids) =>
+    public static IReadOnlyList<EventId> Processed(DbConnection connection, SqlDialect dialect, IReadOnlyCollection<EventId> ids) =>
     [
         .. connection.Query<string>(
             $"select id from event_state where id {dialect.In("@ids")} and progress <> 2",
             new { ids = SqlDialect.JsonOf(ids) }).Select(Id.Parse<EventId>),
     ];
+
+    /// <summary>The greatest id of a state, of all partitions; null when there is none.</summary>
+    public static EventId? Newest(DbConnection connection) =>
+        connection.ExecuteScalar<string?>("select max(id) from event_state") is { } id ? Id.Parse<EventId>(id) : null;
 
     /// <summary>Takes <paramref name="count"/> numbers and returns the first.</summary>
     public static long TakeNumbers(DbConnection connection, int count) => connection.ExecuteScalar<long>("""
@@ -109,12 +113,18 @@ internal static class IncidentTables
     /// <summary>Removes what is past its retention, a bounded lot at a time.</summary>
     public static void Prune(DbConnection connection, int partition, DateTimeOffset now)
     {
-        (string, TimeSpan)[] kept = [("event_state", EventStateRetention), ("change_event", ChangeEventRetention)];
-        foreach (var (table, retention) in kept)
+        // A state is written after its id was made, so those to go are among the ids of that time and before.
+        Prune("event_state", EventStateRetention, "id < @firstId and ");
+        Prune("change_event", ChangeEventRetention, "");
+
+        void Prune(string table, TimeSpan retention, string narrowed)
+        {
+            var before = (now - retention).ToUnixTimeMilliseconds();
             connection.Execute(
                 $"delete from {table} where id in " +
-                $"(select id from {table} where partition_no = @partition and at_ms < @before limit {PruneRowsMax})",
-                new { partition, before = (now - retention).ToUnixTimeMilliseconds() });
+                $"(select id from {table} where {narrowed}partition_no = @partition and at_ms < @before limit {PruneRowsMax})",
+                new { partition, before, firstId = Id.FirstOf(before) });
+        }
     }
 
     internal static NumberedIncident Read((long Number, string Document) row) =>

@@ -19,5 +19,18 @@ public static class TimelineSchema
                 value {bytes} not null,
                 primary key (partition_no, log_offset));
             """),
+
+        // By entry id, which begins with the time of what caused it: new rows come at the end.
+        new SchemaStep("timeline", 2, """
+            create table timeline_entry_by_id (entry_id text not null primary key, incident_id text not null, sequence bigint not null,
+                partition_no bigint not null,
+                log_offset bigint not null, at_ms bigint not null, document text not null) {by key};
+            insert into timeline_entry_by_id (entry_id, incident_id, sequence, partition_no, log_offset, at_ms, document)
+                select entry_id, incident_id, sequence, partition_no, log_offset, at_ms, document from timeline_entry order by entry_id;
+            drop table timeline_entry;
+            alter table timeline_entry_by_id rename to timeline_entry;
+            create unique index timeline_entry_place on timeline_entry (incident_id, sequence);
+            create index timeline_entry_at on timeline_entry (at_ms);
+            """),
     ];
 }

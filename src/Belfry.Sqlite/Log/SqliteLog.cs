@@ -69,7 +69,14 @@ public sealed partial class SqliteLog : IPartitionedLog
     {
         if (records.Count == 0) return;
         var append = new LogAppend(Route(records), NowButNeverBack);
-        await Guarded(_file.WriteAsync(append.Run, _ => append.Committed(), append.RolledBack, cancel));
+        try
+        {
+            await _file.WriteAsync(append.Run, _ => append.Committed(), append.RolledBack, cancel);
+        }
+        catch (StoreUnavailableException fault)
+        {
+            throw Unavailable(fault);
+        }
     }
 
     public ILogConsumer OpenConsumer(ConsumerGroup group)
@@ -153,11 +160,13 @@ public sealed partial class SqliteLog : IPartitionedLog
         {
             return await call;
         }
-        catch (StoreUnavailableException exception)
+        catch (StoreUnavailableException fault)
         {
-            throw new LogUnavailableException(exception.Message, exception);
+            throw Unavailable(fault);
         }
     }
+
+    private static LogUnavailableException Unavailable(StoreUnavailableException fault) => new(fault.Message, fault);
 
     private static void Check(TopicDeclaration topic)
     {

@@ -17,6 +17,9 @@ public abstract class HintStoreSpec : IAsyncLifetime
 
     protected virtual Task CloseAsync() => Task.CompletedTask;
 
+    /// <summary>Lets time pass for the store.</summary>
+    protected abstract Task PassAsync(TimeSpan length);
+
     public virtual async Task InitializeAsync() => Hints = await OpenAsync();
 
     public virtual Task DisposeAsync() => CloseAsync();
@@ -45,6 +48,22 @@ public abstract class HintStoreSpec : IAsyncLifetime
         await WriteAsync(Value(_key, "3"));
         await WriteAsync(First(_key, "4"));
         (await ValueAsync(_key)).ShouldBe("3");
+    }
+
+    [Fact]
+    public virtual async Task An_expiry_changes_how_long_a_key_is_kept_and_nothing_else()
+    {
+        Hint ExpiryOf(string key, TimeSpan keptFor) => new() { Kind = HintKind.Expiry, Key = key, KeptFor = keptFor };
+        await WriteAsync(Value(_key, "1"), Value(_key + "long", "2"), ExpiryOf(_key + "long", TimeSpan.FromHours(1)));
+        await WriteAsync(ExpiryOf(_key, TimeSpan.FromMilliseconds(1)), ExpiryOf(_key + "none", TimeSpan.FromHours(1)));
+        for (var looks = 0; await ValueAsync(_key) is not null; looks++)
+        {
+            looks.ShouldBeLessThan(1_000);
+            await PassAsync(TimeSpan.FromMilliseconds(10));
+        }
+
+        (await ValueAsync(_key + "long")).ShouldBe("2");
+        (await ValueAsync(_key + "none")).ShouldBeNull();
     }
 
     [Fact]
@@ -94,6 +113,7 @@ public abstract class HintStoreSpec : IAsyncLifetime
             Value("", "1"), Value("with space", "1"), Value("é", "1"), Value(new string('k', 201), "1"),
             Value(_key, new string('v', Hint.BytesMax + 1)), Value(_key, "1") with { KeptFor = TimeSpan.Zero },
             Entry(_key, "1") with { EntriesMax = 0 }, Entry(_key, "1") with { EntriesMax = 1_001 },
+            Value(_key, "1") with { Kind = HintKind.Expiry },
         ];
         foreach (var hint in bad)
             await Should.ThrowAsync<ArgumentException>(async () => await Hints.WriteAsync([Value(_key + "good", "1"), hint], default));

@@ -33,18 +33,6 @@ public class EventTrailTests
     }
 
     [Fact]
-    public async Task The_note_of_an_end_holds_although_that_of_the_receipt_comes_later()
-    {
-        var received = Accepted(Trigger());
-        var incident = new IncidentId(Guid.NewGuid());
-        _trail.Moved(EventMark.Of(received, EventProgress.Processed, Now.AddSeconds(1)) with { IncidentId = incident });
-        _trail.Received(received);
-        await WriteAsync(_trail);
-        var mark = (await _trail.FindAsync(received.Id, default))!;
-        (mark.Progress, mark.IncidentId, mark.ReceivedAt).ShouldBe((EventProgress.Processed, incident, Now));
-    }
-
-    [Fact]
     public async Task Of_a_failed_record_that_was_not_readable_what_was_received_is_still_known()
     {
         var received = Accepted(Trigger());
@@ -57,9 +45,6 @@ public class EventTrailTests
         _trail.Moved(EventMark.Of(received, EventProgress.Received, Now.AddSeconds(2)));
         await WriteAsync(_trail);
         (await _trail.FindAsync(received.Id, default))!.Progress.ShouldBe(EventProgress.Received);
-        _trail.Moved(EventMark.Of(received, EventProgress.Processed, Now.AddSeconds(3)));
-        await WriteAsync(_trail);
-        (await _trail.FindAsync(received.Id, default))!.Progress.ShouldBe(EventProgress.Processed);
     }
 
     [Fact]
@@ -67,8 +52,10 @@ public class EventTrailTests
     {
         var (open, ended) = (Accepted(Trigger()), Accepted(Trigger()) with { Id = new EventId(Guid.NewGuid()) });
         _trail.Received(open);
-        _trail.Moved(EventMark.Of(ended, EventProgress.Processed, Now));
+        _trail.Received(ended);
+        _trail.Ended(ended.Id);
         await WriteAsync(_trail);
+        (await _trail.FindAsync(ended.Id, default)).ShouldBe(EventMark.Of(ended, EventProgress.Received, Now));
         _time.Advance(TimeSpan.FromMinutes(10));
         (await _trail.FindAsync(ended.Id, default)).ShouldBeNull();
         (await _trail.FindAsync(open.Id, default)).ShouldNotBeNull();

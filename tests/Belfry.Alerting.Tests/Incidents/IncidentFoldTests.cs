@@ -147,6 +147,18 @@ public class IncidentFoldTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_copy_of_a_processed_event_is_known_in_a_later_turn_by_a_later_owner_and_though_its_id_is_old()
+    {
+        var (trigger, other) = (_desk.Trigger("a"), _desk.Trigger("b"));
+        var fold = await _desk.TakeOverAsync();
+        await fold.FoldAsync([_desk.Record(trigger), _desk.Record(other)], default);
+        await fold.FoldAsync([_desk.Record(trigger)], default);
+        var later = await _desk.TakeOverAsync();
+        await later.FoldAsync([_desk.Record(trigger), _desk.Record(other)], default);
+        (await _desk.AllAsync()).Sum(incident => incident.Incident.Alerts.Sum(alert => alert.Triggers)).ShouldBe(2);
+    }
+
+    [Fact]
     public async Task A_poison_copy_of_a_processed_event_does_not_undo_its_state()
     {
         var fold = await _desk.TakeOverAsync();
