@@ -1,4 +1,5 @@
 using Belfry.Testing;
+using Shouldly;
 
 namespace Belfry.Log.Tests;
 
@@ -9,10 +10,10 @@ public sealed class MemoryHintStoreTests : HintStoreSpec
     protected override Task<IHintStore> OpenAsync() =>
         Task.FromResult<IHintStore>(new MemoryHintStore(new MemoryHintStoreOptions { BytesMax = 100_000 }, _time));
 
-    protected override Task PassAsync(TimeSpan length)
+    protected override async Task PassUntilAsync(Func<Task<bool>> isSo)
     {
-        _time.Advance(length);
-        return Task.CompletedTask;
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        (await isSo()).ShouldBeTrue();
     }
 
     [Fact]
