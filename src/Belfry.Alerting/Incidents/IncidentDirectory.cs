@@ -91,7 +91,9 @@ public sealed class IncidentDirectory(IOutboxStore store)
             [.. connection.Query<StateRow>($"{StateRow.Select} where id in ({names})", parameters).Select(row => row.State)]), cancel);
     }
 
-    /// <summary>The newest <paramref name="limit"/> (1 to <see cref="LimitMax"/>) events of a dedup key, newest first.</summary>
+    /// <summary>
+    /// The newest <paramref name="limit"/> (1 to <see cref="LimitMax"/>) events of a dedup key in the order of their ids, newest first.
+    /// </summary>
     public ValueTask<IReadOnlyList<EventState>> EventStatesAsync(
         IntegrationId integrationId, string dedupKey, int limit, CancellationToken cancel)
     {
@@ -100,7 +102,7 @@ public sealed class IncidentDirectory(IOutboxStore store)
         [
             .. connection.Query<StateRow>(
                     $"{StateRow.Select} where integration_id = @integration and dedup_key = @dedupKey " +
-                    "order by at_ms desc, id desc limit @limit",
+                    "order by id desc limit @limit",
                     new { integration = integrationId.ToString(), dedupKey = IncidentTables.Storable(dedupKey), limit })
                 .Select(row => row.State),
         ]), cancel);

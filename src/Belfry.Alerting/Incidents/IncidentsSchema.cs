@@ -29,7 +29,11 @@ public static class IncidentsSchema
             create index change_event_age on change_event (partition_no, at_ms);
             """),
 
-        // Ids begin with their time, so what is past its retention is found by them.
-        new SchemaStep("incidents", 2, "drop index event_state_age"),
+        // Ids begin with their time, so what is past its retention is found by them, and the newest of a dedup key.
+        new SchemaStep("incidents", 2, """
+            drop index event_state_age;
+            drop index event_state_scope;
+            create index event_state_key on event_state (dedup_key, id) where integration_id is not null;
+            """),
     ];
 }

@@ -1,5 +1,5 @@
 using System.Data.Common;
-using System.Text.Json;
+using System.Text;
 using Belfry.Alerting.Storage;
 using Belfry.Log;
 using Belfry.Outbox;
@@ -64,7 +64,7 @@ internal sealed class TimelineFold(int partition, IOutboxStore store, Action cha
     private object?[] RowOf(LogRecord record, LogEntry entry) =>
     [
         entry.IncidentId.ToString(), entry.Id.ToString(), (long)partition, record.Offset, entry.At.ToUnixTimeMilliseconds(),
-        Document(entry),
+        Document(record),
     ];
 
     private void PutAside(DbConnection connection, List<(LogRecord Record, string Reason)> rejected) => RowWriter.Execute(connection, """
@@ -73,6 +73,6 @@ internal sealed class TimelineFold(int partition, IOutboxStore store, Action cha
         """, ["partition_no", "log_offset", "reason", "value"],
         [.. rejected.Select(row => new object?[] { (long)partition, row.Record.Offset, row.Reason, row.Record.Value.ToArray() })]);
 
-    /// <summary>The one text form of an entry, which the comparison hashes.</summary>
-    internal static string Document(LogEntry entry) => JsonSerializer.Serialize(entry, TimelineJson.Default.LogEntry);
+    /// <summary>The text an entry is kept as, which the comparison hashes: as it came.</summary>
+    internal static string Document(LogRecord record) => SqlDialect.Storable(Encoding.UTF8.GetString(record.Value.Span));
 }

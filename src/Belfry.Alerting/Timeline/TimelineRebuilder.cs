@@ -110,7 +110,7 @@ public sealed class TimelineRebuilder(IPartitionedLog log, IOutboxStore store, T
         await foreach (var page in PagesAsync(partition, end, cancel))
             foreach (var record in page)
                 if (TimelineJson.Decode(record, out _) is { } entry && seen.Add(entry.Id))
-                    digest.AddNext(entry.IncidentId.ToString(), TimelineFold.Document(entry));
+                    digest.AddNext(entry.IncidentId.ToString(), TimelineFold.Document(record));
         return digest;
     }
 
