@@ -3,16 +3,18 @@ using Belfry.Log;
 namespace Belfry.Deliveries;
 
 /// <summary>
-/// Turns single calls into batches: what arrives while one call of the store runs goes out with the next. No timer, so a lone call
-/// waits for nobody. A batch holds a key once. What waits is bounded by the callers, each of which waits for its own item.
+/// Turns single calls into batches: what arrives while as many calls of the store run as may goes out with the next. No timer, so a lone
+/// call waits for nobody. A key is in one call at a time, and once. What waits is bounded by the callers, each of which waits for its own
+/// item.
 /// </summary>
 internal sealed class Batcher<TItem, TResult>(
-    Func<IReadOnlyList<TItem>, ValueTask<IReadOnlyList<TResult>>> run, Func<TItem, string> keyOf, int batchMax,
+    Func<IReadOnlyList<TItem>, ValueTask<IReadOnlyList<TResult>>> run, Func<TItem, string> keyOf, int batchMax, int runningMax,
     Func<Exception, bool> isTransient)
 {
     private readonly Lock _lock = new();
     private readonly LinkedList<Waiting> _waiting = new();
-    private bool _running;
+    private readonly HashSet<string> _out = new(StringComparer.Ordinal);
+    private int _running;
 
     /// <summary>
     /// The item's result, or the exception of the call that carried it. Cancelling leaves an item that has not gone out behind.
@@ -20,22 +22,23 @@ internal sealed class Batcher<TItem, TResult>(
     public async ValueTask<TResult> AddAsync(TItem item, CancellationToken cancel)
     {
         var waiting = new Waiting(item, cancel);
-        bool first;
+        bool mayRun;
         lock (_lock)
         {
             _waiting.AddLast(waiting);
-            first = !_running;
-            _running = true;
+            mayRun = _running < runningMax;
+            if (mayRun) _running++;
         }
 
         // Every fault of a batch goes to those who wait for it, so the pump itself never fails.
-        if (first) _ = PumpAsync();
+        if (mayRun) _ = PumpAsync();
         return await waiting.Result.Task.OrCancelledAsync(cancel);
     }
 
     private async Task PumpAsync()
     {
-        while (Take() is { Count: > 0 } batch)
+        List<Waiting> batch = [];
+        while ((batch = Next(batch)).Count > 0)
         {
             if (await RunAsync(batch, batch.Count == 1)) continue;
             foreach (var one in batch) await RunAsync([one], last: true);
@@ -59,12 +62,13 @@ internal sealed class Batcher<TItem, TResult>(
         return true;
     }
 
-    private List<Waiting> Take()
+    /// <summary>What goes out after <paramref name="done"/>; empty: nothing, and the pump has ended.</summary>
+    private List<Waiting> Next(List<Waiting> done)
     {
         List<Waiting> batch = [];
-        HashSet<string> keys = new(StringComparer.Ordinal);
         lock (_lock)
         {
+            foreach (var waiting in done) _out.Remove(keyOf(waiting.Item));
             for (var node = _waiting.First; node is not null && batch.Count < batchMax;)
             {
                 var next = node.Next;
@@ -74,7 +78,7 @@ internal sealed class Batcher<TItem, TResult>(
                     _waiting.Remove(node);
                     waiting.Result.TrySetCanceled(waiting.Cancel);
                 }
-                else if (keys.Add(keyOf(waiting.Item)))
+                else if (_out.Add(keyOf(waiting.Item)))
                 {
                     _waiting.Remove(node);
                     batch.Add(waiting);
@@ -83,7 +87,7 @@ internal sealed class Batcher<TItem, TResult>(
                 node = next;
             }
 
-            _running = batch.Count > 0;
+            if (batch.Count == 0) _running--;
         }
 
         return batch;

@@ -23,6 +23,12 @@ public sealed record DeliveryOptions
     /// <summary>Most claims or completions in one call of the store. Default 500.</summary>
     public int BatchMax { get; init; } = 500;
 
+    /// <summary>
+    /// Most calls of the store for claims that run at one time, of a partition, and as many for completions: with one alone, what
+    /// arrives during a call misses the commit after it. Default 4.
+    /// </summary>
+    public int BatchesMax { get; init; } = 4;
+
     /// <summary>Breakers, one per endpoint.</summary>
     public BreakerOptions Breaker { get; init; } = new();
 
@@ -54,6 +60,7 @@ public sealed record DeliveryOptions
         if (ProviderWaitMax < TimeSpan.Zero) faults.Add($"ProviderWaitMax is {ProviderWaitMax}, it must not be negative");
         if (ClaimFreshFor <= TimeSpan.Zero) faults.Add($"ClaimFreshFor is {ClaimFreshFor}, it must be above zero");
         if (BatchMax is < 1 or > 10_000) faults.Add($"BatchMax is {BatchMax}, it must be 1 to 10000");
+        if (BatchesMax is < 1 or > 100) faults.Add($"BatchesMax is {BatchesMax}, it must be 1 to 100");
         if (FaultWait <= TimeSpan.Zero) faults.Add($"FaultWait is {FaultWait}, it must be above zero");
         if (Breaker.FailuresToOpen < 1) faults.Add($"Breaker.FailuresToOpen is {Breaker.FailuresToOpen}, it must be 1 or more");
         if (Breaker.OpenFor <= TimeSpan.Zero || Breaker.OpenForMax < Breaker.OpenFor)

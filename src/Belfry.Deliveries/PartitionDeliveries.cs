@@ -37,10 +37,10 @@ internal sealed class PartitionDeliveries
         (_ports, _route, _options, _source, _random) = (ports, ports.Route, ports.Options, source, random);
         _claims = new(
             batch => ports.Store.ClaimAsync(_fence, batch, ports.Time.GetUtcNow(), CancellationToken.None),
-            claim => claim.Delivery.IdempotencyKey, _options.BatchMax, IsTransient);
+            claim => claim.Delivery.IdempotencyKey, _options.BatchMax, _options.BatchesMax, IsTransient);
         _completions = new(
             batch => ports.Store.CompleteAsync(_fence, batch, ports.Time.GetUtcNow(), CancellationToken.None),
-            completion => completion.Delivery.IdempotencyKey, _options.BatchMax, IsTransient);
+            completion => completion.Delivery.IdempotencyKey, _options.BatchMax, _options.BatchesMax, IsTransient);
     }
 
     private string ChannelName => _route.Channel.Name;

@@ -26,6 +26,17 @@ public sealed class BatcherTests
     }
 
     [Fact]
+    public async Task As_many_calls_as_may_run_at_one_time_and_a_key_is_in_one_of_them()
+    {
+        var batcher = Batcher(running: 2);
+        var all = new[] { 1, 11, 2, 3, 4 }.Select(i => batcher.AddAsync(i, default).AsTask()).ToArray();
+        _batches.ShouldBe([[1], [2]]);
+        Open();
+        (await Task.WhenAll(all)).ShouldBe([10, 110, 20, 30, 40]);
+        _batches.Skip(2).SelectMany(batch => batch).Order().ShouldBe([3, 4, 11]);
+    }
+
+    [Fact]
     public async Task A_bad_item_fails_alone()
     {
         var batcher = Batcher(bad: 3);
@@ -64,17 +75,17 @@ public sealed class BatcherTests
 
     private void Open() => _gate.SetResult();
 
-    private Batcher<int, int> Batcher(int max = 100, int? bad = null, bool transient = false)
+    private Batcher<int, int> Batcher(int max = 100, int running = 1, int? bad = null, bool transient = false)
     {
         _gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         return new Batcher<int, int>(
             async items =>
             {
-                _batches.Add([.. items]);
+                lock (_batches) _batches.Add([.. items]);
                 await _gate.Task;
                 if (bad is { } one && items.Contains(one)) throw new InvalidOperationException("bad");
                 return [.. items.Select(i => i * 10)];
             },
-            i => $"{i % 10}", max, _ => transient);
+            i => $"{i % 10}", max, running, _ => transient);
     }
 }
