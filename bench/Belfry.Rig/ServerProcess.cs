@@ -27,7 +27,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         Url = new Uri(ready["url"]!.GetValue<string>());
         DemoKey = ready["integrationKey"]?.GetValue<string>() ?? "";
         Token = ready["adminToken"]?.GetValue<string>() ?? "";
-        Api = new HttpClient { BaseAddress = Url };
+        Api = new HttpClient(new PatientHandler()) { BaseAddress = Url };
         Api.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
     }
 

@@ -2,10 +2,13 @@ using Belfry.Rig;
 
 namespace Belfry.Bench.Accept;
 
-/// <summary>Sixty-four services, each paging a person of its own by webhook at once, and nobody by mail: made through the API.</summary>
+/// <summary>
+/// A hundred and twenty-eight services, each paging a person of its own by webhook at once, and nobody by mail: made through the API.
+/// Pages to one person go one after another.
+/// </summary>
 internal static class PagedServices
 {
-    private const int Count = 64;
+    private const int Count = 128;
 
     /// <returns>The routing key of each.</returns>
     public static async Task<IReadOnlyList<string>> MakeAsync(ServerProcess server, Uri webhook, CancellationToken cancel)
