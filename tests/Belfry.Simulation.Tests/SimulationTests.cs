@@ -8,7 +8,7 @@ namespace Belfry.Simulation.Tests;
 [Collection("simulation")]
 public class SimulationTests(ITestOutputHelper output)
 {
-    private static readonly int Seeds = Number("BELFRY_SEEDS", 80);
+    private static readonly int Seeds = Number("BELFRY_SEEDS", 2_000);
     private static readonly int FirstSeed = Number("BELFRY_FIRST_SEED", 1);
 
     // Each seed's calls, faults and kills as lines of text, to read a failing seed by.

@@ -77,7 +77,7 @@ internal static class PlantedBugs
         new("Two records of one key run at once", "Belfry.Log", "LaneCore.cs",
             "if (_lanes.TryGetValue(key, out var lane)) return lane;", ""),
         new("An event is accepted before it is durable", "Belfry.Alerting", "Events/EventInlet.cs",
-            "else await EndedWithinAsync(append.AsTask(), timeMax, cancel);", "")
+            "append.IsCompleted ? append : EndedWithinAsync(append.AsTask(), timeMax, cancel);", "ValueTask.CompletedTask;")
         {
             Weather = Weather.PortFaults,
         },
