@@ -27,8 +27,8 @@ public sealed record ConsumerOptions
     public TimeSpan ErrorBackoffMax { get; init; } = TimeSpan.FromSeconds(4);
 
     /// <summary>
-    /// A poll that is this much without an answer is given up, and the consumer built anew; three times as long while the log fails.
-    /// Default 10 s.
+    /// A poll that is this much without an answer, or twice <see cref="PollWait"/> where that is more, is given up, and the consumer built
+    /// anew; three times as long while the log fails. Default 10 s.
     /// </summary>
     public TimeSpan PollStallAfter { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -50,8 +50,7 @@ public sealed record ConsumerOptions
         if (ErrorBackoff <= TimeSpan.Zero || ErrorBackoffMax < ErrorBackoff)
             yield return $"{nameof(ErrorBackoff)} is {ErrorBackoff}, it must be above zero and at most {nameof(ErrorBackoffMax)}, " +
                 $"{ErrorBackoffMax}.";
-        if (PollStallAfter < PollWait * 2)
-            yield return $"{nameof(PollStallAfter)} is {PollStallAfter}, it must be at least twice {nameof(PollWait)}, {PollWait}.";
+        if (PollStallAfter <= TimeSpan.Zero) yield return $"{nameof(PollStallAfter)} is {PollStallAfter}, it must be above zero.";
         var least = (CommitInterval * 2) + handlerTimeout;
         if (StuckAfter < least)
             yield return $"{nameof(StuckAfter)} is {StuckAfter}, it must be at least two commit intervals and the handler's timeout, " +

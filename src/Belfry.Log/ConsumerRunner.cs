@@ -114,7 +114,8 @@ public sealed partial class ConsumerRunner
         lock (_lock) (_rebuildFor, _) = (null, _resumes.RemoveAll(static _ => true));
         var consumer = _log.OpenConsumer(_group);
         var set = new OwnerSet(_group, _owners, _options, _time, _logger);
-        using var watch = new PollWatch(_options.PollStallAfter, _time, () => set.IsRevoking);
+        var stallAfter = _options.PollWait * 2 > _options.PollStallAfter ? _options.PollWait * 2 : _options.PollStallAfter;
+        using var watch = new PollWatch(stallAfter, _time, () => set.IsRevoking);
         _watch = watch;
         var gaveUp = false;
         try
