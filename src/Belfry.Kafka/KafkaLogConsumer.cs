@@ -54,7 +54,8 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
                 call.ListenerFault = fault;
             }
 
-            _thread.Post(() => call.AnsweredTo = change);
+            // No thread is left to hear it where the consumer was given up meanwhile.
+            _thread.TryPost(() => call.AnsweredTo = change);
         }
 
         _isPolling = false;
@@ -102,7 +103,12 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
         // Given up in the middle of a poll, its thread hangs: a successor gets its identity at once, for the brokers then take the
         // partitions from this one, however long it lives on.
         var isStuck = _isPolling;
-        if (isStuck) _log.Instances.Return(_group.Name, _number);
+        if (isStuck)
+        {
+            _member.TellNoMore();
+            _log.Instances.Return(_group.Name, _number);
+        }
+
         var closing = CloseAsync();
         try
         {
