@@ -6,6 +6,7 @@ using Belfry.Alerting.People;
 using Belfry.Alerting.Planning;
 using Belfry.Alerting.Storage;
 using Belfry.Alerting.Timeline;
+using Belfry.Deliveries;
 using Belfry.Log;
 using Belfry.Scheduling;
 using Microsoft.Extensions.Logging;
@@ -17,6 +18,9 @@ public sealed record Hop(string Name, Func<CancellationToken, Task> RunAsync)
 {
     /// <summary>A process runs it when it has one of these roles; none: every process does. Default: the name.</summary>
     public IReadOnlyList<string> Roles { get; init; } = [Name];
+
+    /// <summary>What it reads the log with, for health and metrics; null for one that reads no log.</summary>
+    public ConsumerRunner? Consumer { get; init; }
 }
 
 /// <summary>
@@ -36,10 +40,7 @@ public static class Pipeline
         Planning(ports),
         Scheduler(ports),
         .. ports.Topics.RetiredScheduledTasks.Select(retired => Carrier(retired.Topic, retired.Generation, ports)),
-        .. ports.Channels.Select(channel => new Hop($"dispatch-{channel.Name}", DispatchHop.Create(channel, ports).RunAsync)
-        {
-            Roles = [channel.Name],
-        }),
+        .. ports.Channels.Select(channel => Dispatch(channel, ports)),
         Timeline(ports),
         new("catalog", ports.Catalog.RunAsync) { Roles = [] },
         .. ports.Trail is { } trail ? [new Hop("event-trail", trail.RunAsync) { Roles = [] }] : Array.Empty<Hop>(),
@@ -57,19 +58,30 @@ public static class Pipeline
         ports.Log, ports.Topics, ports.Time, logger));
 
     // Tasks whose time has come -> "timer fired" on the topic of the incident's or the user's owner.
-    private static Hop Scheduler(PipelinePorts ports) => new("scheduler", new SchedulerWorker(
-        ports.Log, ports.Topics.ScheduledTasks, ports.Topics.SchedulerGroup(ports.Topics.ScheduledTasksGeneration), ports.Tasks,
-        [new IncidentTimerHandler(ports.Log, ports.Topics), new PlanningRuleHandler(ports.Log, ports.Topics)],
-        ports.Options.Scheduler, ports.Options.Consumer, ports.Time, ports.Loggers, ports.Topics.ScheduledTasksGeneration).RunAsync);
+    private static Hop Scheduler(PipelinePorts ports)
+    {
+        var worker = new SchedulerWorker(
+            ports.Log, ports.Topics.ScheduledTasks, ports.Topics.SchedulerGroup(ports.Topics.ScheduledTasksGeneration), ports.Tasks,
+            [new IncidentTimerHandler(ports.Log, ports.Topics), new PlanningRuleHandler(ports.Log, ports.Topics)],
+            ports.Options.Scheduler, ports.Options.Consumer, ports.Time, ports.Loggers, ports.Topics.ScheduledTasksGeneration);
+        return new Hop("scheduler", worker.RunAsync) { Consumer = worker.Runner };
+    }
 
     // What instances that have not heard of a newer topic still write to an older one -> the newer one.
-    private static Hop Carrier(TopicDeclaration retired, int generation, PipelinePorts ports) => new(
-        $"carry-{retired.Name}", new RetiredTopicCarrier(
-        ports.Log, retired.Name, ports.Topics.SchedulerGroup(generation), ports.Topics.ScheduledTasks.Name, ports.Options.Consumer,
-        ports.Time, ports.Loggers).RunAsync)
+    private static Hop Carrier(TopicDeclaration retired, int generation, PipelinePorts ports)
     {
-        Roles = ["scheduler"],
-    };
+        var carrier = new RetiredTopicCarrier(
+            ports.Log, retired.Name, ports.Topics.SchedulerGroup(generation), ports.Topics.ScheduledTasks.Name, ports.Options.Consumer,
+            ports.Time, ports.Loggers);
+        return new Hop($"carry-{retired.Name}", carrier.RunAsync) { Roles = ["scheduler"], Consumer = carrier.Runner };
+    }
+
+    // Notifications of one channel -> its provider, once each.
+    private static Hop Dispatch(IDeliveryChannel channel, PipelinePorts ports)
+    {
+        var worker = DispatchHop.Create(channel, ports);
+        return new Hop($"dispatch-{channel.Name}", worker.RunAsync) { Roles = [channel.Name], Consumer = worker.Runner };
+    }
 
     // Everything that happened to an incident -> its story, readable and rebuildable.
     private static Hop Timeline(PipelinePorts ports) => Consume(
@@ -79,6 +91,7 @@ public static class Pipeline
     private static Hop Consume(PipelinePorts ports, string name, ConsumerGroup group, Func<ILogger, PartitionOwnerFactory> owners)
     {
         var logger = ports.Loggers.CreateLogger($"Belfry.{name}");
-        return new Hop(name, new ConsumerRunner(ports.Log, group, owners(logger), ports.Options.Consumer, ports.Time, logger).RunAsync);
+        var runner = new ConsumerRunner(ports.Log, group, owners(logger), ports.Options.Consumer, ports.Time, logger);
+        return new Hop(name, runner.RunAsync) { Consumer = runner };
     }
 }

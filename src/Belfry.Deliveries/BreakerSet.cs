@@ -26,6 +26,15 @@ internal sealed class BreakerSet(BreakerOptions options, TimeProvider time)
         }
     }
 
+    /// <summary>True while an endpoint gets nothing, or a probe at most.</summary>
+    public bool AnyOpen
+    {
+        get
+        {
+            lock (_lock) return _byUse.Any(entry => entry.Breaker.State != BreakerState.Closed);
+        }
+    }
+
     private TimeSpan Now => time.GetElapsedTime(_startedAt);
 
     private CircuitBreaker Use_NeedsLock(string endpoint)

@@ -69,6 +69,7 @@ public sealed record DeliveryOptions
         }
 
         if (Breaker.EndpointsMax < 1) faults.Add($"Breaker.EndpointsMax is {Breaker.EndpointsMax}, it must be 1 or more");
+        faults.AddRange(Consumer.Faults(Lanes.HandlerTimeout).Select(fault => $"Consumer: {fault.TrimEnd('.')}"));
         if (faults.Count > 0) throw new ArgumentException($"Delivery options: {string.Join("; ", faults)}.");
     }
 }

@@ -37,14 +37,19 @@ public sealed class DeliveryWorker(
     DeliveryOptions options, TimeProvider time, Random random, ILogger logger)
 {
     private readonly DeliveryPorts _ports = new(route, store, claims, new BreakerSet(options.Breaker, time), options, time, logger);
+    private ConsumerRunner? _runner;
+
+    /// <summary>The consumer that feeds the lanes, for health and metrics. Ask for it before the worker runs.</summary>
+    /// <exception cref="ArgumentException">A consumer option is out of its bounds. Not retryable.</exception>
+    public ConsumerRunner Runner => _runner ??= new ConsumerRunner(
+        log, new ConsumerGroup(route.Group, [route.Topic]), (_, sources) => OwnerOf(sources[0]), options.Consumer, time, logger);
 
     /// <summary>Runs until cancelled, then drains, commits and leaves the group. Run it once.</summary>
     /// <exception cref="ArgumentException">An option is out of its bounds. Not retryable.</exception>
     public Task RunAsync(CancellationToken cancel)
     {
         options.Validate();
-        var group = new ConsumerGroup(route.Group, [route.Topic]);
-        return new ConsumerRunner(log, group, (_, sources) => OwnerOf(sources[0]), options.Consumer, time, logger).RunAsync(cancel);
+        return Runner.RunAsync(cancel);
     }
 
     private DeliveryOwner OwnerOf(TopicPartition source)
@@ -54,16 +59,18 @@ public sealed class DeliveryWorker(
         var lanes = new LaneOwner(
             route.Group, source, deliveries.HandleAsync, record => record.Key, deliveries.BuryAsync, parked, options.Lanes,
             new Random(random.Next()), time, logger);
-        return new DeliveryOwner(deliveries, lanes);
+        return new DeliveryOwner(deliveries, lanes, _ports.Breakers);
     }
 
     /// <summary>The lanes, started only once the partition's epoch in the delivery store is ours.</summary>
-    private sealed class DeliveryOwner(PartitionDeliveries deliveries, LaneOwner lanes) : IPartitionOwner
+    private sealed class DeliveryOwner(PartitionDeliveries deliveries, LaneOwner lanes, BreakerSet breakers) : IPartitionOwner
     {
         private Task _takeOver = Task.CompletedTask;
         private volatile bool _stopping;
 
         public int Held => lanes.Held;
+
+        public OwnerActivity Activity => lanes.Activity with { WaitsForBreaker = breakers.AnyOpen };
 
         public async Task RunAsync(CancellationToken cancel)
         {

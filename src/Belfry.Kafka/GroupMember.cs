@@ -27,7 +27,7 @@ internal sealed partial class GroupMember(
     private PollCall? _call;
     private Error? _ended;
     private Error? _allDown;
-    private bool _closing;
+    private volatile bool _closing;
     private bool _rebalanced;
 
     /// <summary>Runs one poll and ends it, however it goes.</summary>
@@ -78,6 +78,9 @@ internal sealed partial class GroupMember(
             throw KafkaFaults.Unavailable($"Group '{group.Name}': a commit failed", fault);
         }
     }
+
+    /// <summary>From now on the listener hears of nothing: it would keep a poll that was given up from ending. Any thread.</summary>
+    public void TellNoMore() => _closing = true;
 
     /// <summary>Leaves the group. The listener hears nothing of it.</summary>
     public void Close()

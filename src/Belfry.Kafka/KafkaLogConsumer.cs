@@ -21,6 +21,7 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
     private readonly PollThread _commits;
     private readonly GroupMember _member;
     private bool _closed;
+    private volatile bool _isPolling;
 
     public KafkaLogConsumer(KafkaLog log, ConsumerGroup group)
     {
@@ -31,12 +32,16 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
         _member = new GroupMember(KafkaConfig.Consumer(log.Options, group, instanceId), group, _thread, _commits, log.Time, log.Logger);
     }
 
+    /// <summary>For tests that make it hang.</summary>
+    internal PollThread Thread => _thread;
+
     public async ValueTask<IReadOnlyList<LogRecord>> PollAsync(IAssignmentListener listener, int max, TimeSpan wait,
         CancellationToken cancel)
     {
         ObjectDisposedException.ThrowIf(_closed, this);
         cancel.ThrowIfCancellationRequested();
         var call = new PollCall(max, wait, cancel);
+        _isPolling = true;
         _thread.Post(() => _member.Poll(call));
         await foreach (var change in call.Changes.Reader.ReadAllAsync(CancellationToken.None))
         {
@@ -49,9 +54,11 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
                 call.ListenerFault = fault;
             }
 
-            _thread.Post(() => call.AnsweredTo = change);
+            // No thread is left to hear it where the consumer was given up meanwhile.
+            _thread.TryPost(() => call.AnsweredTo = change);
         }
 
+        _isPolling = false;
         if (call.ListenerFault is { } broken)
         {
             // The listener's state is unknown now: this member ends, and the others get what it had.
@@ -93,6 +100,15 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
     {
         if (_closed) return;
         _closed = true;
+        // Given up in the middle of a poll, its thread hangs: a successor gets its identity at once, for the brokers then take the
+        // partitions from this one, however long it lives on.
+        var isStuck = _isPolling;
+        if (isStuck)
+        {
+            _member.TellNoMore();
+            _log.Instances.Return(_group.Name, _number);
+        }
+
         var closing = CloseAsync();
         try
         {
@@ -105,7 +121,7 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
         }
         finally
         {
-            _log.Instances.Return(_group.Name, _number);
+            if (!isStuck) _log.Instances.Return(_group.Name, _number);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using System.Text;
 using Confluent.Kafka;
@@ -14,6 +15,8 @@ public sealed class ProducerRegistry
     /// <summary>Most producers alive at a time.</summary>
     public const int AliveMax = 4;
 
+    private static readonly Meter Meter = new("Belfry.Kafka");
+
     private readonly int _aliveMax;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, SharedProducer> _shared = new(StringComparer.Ordinal);
@@ -23,7 +26,7 @@ public sealed class ProducerRegistry
     internal ProducerRegistry(int aliveMax = AliveMax) => _aliveMax = aliveMax;
 
     /// <summary>The process's.</summary>
-    public static ProducerRegistry Shared { get; } = new();
+    public static ProducerRegistry Shared { get; } = Measured(new ProducerRegistry());
 
     /// <summary>Producers made since the process started. A healthy one makes as many as it has configurations; alarm on growth.</summary>
     public long Created => Interlocked.Read(ref _created);
@@ -84,6 +87,15 @@ public sealed class ProducerRegistry
 
     /// <summary>A producer that <see cref="Build"/> made is closed.</summary>
     internal void Ended() => Interlocked.Decrement(ref _alive);
+
+    private static ProducerRegistry Measured(ProducerRegistry registry)
+    {
+        Meter.CreateObservableCounter("belfry.kafka.producers_created", () => registry.Created, null,
+            "Producers made since the process started. Alarm on any growth in steady running.");
+        Meter.CreateObservableGauge("belfry.kafka.producers_alive", () => registry.Alive, null,
+            $"Producers that are not closed yet, at most {AliveMax}.");
+        return registry;
+    }
 
     // A digest, for the settings hold passwords.
     private static string KeyOf(ProducerConfig config) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(

@@ -42,6 +42,8 @@ public sealed partial class BatchOwner(
     private readonly Queue<LogRecord> _mailbox = new();
     private readonly SortedDictionary<TopicPartition, long> _next = [];
     private int _inTurn;
+    private DateTimeOffset? _turnSince;
+    private long _completed;
     private bool _started;
     private bool _stopping;
     private bool _closed;
@@ -60,6 +62,14 @@ public sealed partial class BatchOwner(
         get
         {
             lock (_lock) return _mailbox.Count + _inTurn;
+        }
+    }
+
+    public OwnerActivity Activity
+    {
+        get
+        {
+            lock (_lock) return new OwnerActivity { Running = _inTurn > 0 ? 1 : 0, RunningSince = _turnSince, Completed = _completed };
         }
     }
 
@@ -185,6 +195,7 @@ public sealed partial class BatchOwner(
                 if (!IsDone_NeedsLock(record)) _batch.Add(record);
             if (_batch.Count > _sizeMax) Narrow_NeedsLock();
             _inTurn = _batch.Count;
+            _turnSince = _inTurn == 0 ? null : _turnSince ?? time.GetUtcNow();
         }
     }
 
@@ -212,6 +223,8 @@ public sealed partial class BatchOwner(
             if (_closed) return;
             foreach (var record in _batch) _next[record.Source] = record.Offset + 1;
             _inTurn = 0;
+            _turnSince = null;
+            _completed++;
         }
 
         _batch.Clear();

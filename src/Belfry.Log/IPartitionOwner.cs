@@ -21,6 +21,9 @@ public interface IPartitionOwner
     /// <summary>The next offset to commit of one source partition: below it all is durably done. Null while unknown.</summary>
     long? LowWaterMark(TopicPartition source);
 
+    /// <summary>What it is at, for stall detection; asked for about once a second.</summary>
+    OwnerActivity Activity => default;
+
     /// <summary>
     /// Starts no more work, waits for what runs until <paramref name="cancel"/>, flushes. Afterwards the low-water mark is final.
     /// </summary>

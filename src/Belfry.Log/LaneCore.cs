@@ -12,6 +12,7 @@ internal sealed class LaneCore(LaneOptions options, Random jitter)
     private readonly Dictionary<string, Lane> _lanes = new(StringComparer.Ordinal);
     private readonly Queue<Lane> _ready = new();
     private readonly PriorityQueue<LaneEntry, (DateTimeOffset DueAt, long Order)> _waiting = new();
+    private readonly List<LaneEntry> _overdue = [];
     private LaneEntry? _runsFirst;
     private LaneEntry? _runsLast;
     private long _order;
@@ -30,6 +31,13 @@ internal sealed class LaneCore(LaneOptions options, Random jitter)
 
     /// <summary>Records whose offset is done and that wait here and in the store.</summary>
     public int ParkedCount { get; private set; }
+
+    /// <summary>Handlers that came back, whatever they said.</summary>
+    public long CompletedCount { get; private set; }
+
+    /// <summary>When the oldest running handler was started, also one past its time limit that does not come back.</summary>
+    public DateTimeOffset? RunningSince =>
+        (_overdue.Count > 0 ? _overdue[0] : _runsFirst)?.RunsUntil - options.HandlerTimeout;
 
     public int LaneCount => _lanes.Count;
 
@@ -92,7 +100,9 @@ internal sealed class LaneCore(LaneOptions options, Random jitter)
     public void Completed(LaneEntry entry, HandlerOutcome outcome, DateTimeOffset now)
     {
         UnlinkRunning(entry);
+        if (_overdue.Count > 0) _overdue.Remove(entry);
         Running--;
+        CompletedCount++;
         switch (outcome)
         {
             case HandlerOutcome.Done:
@@ -135,6 +145,7 @@ internal sealed class LaneCore(LaneOptions options, Random jitter)
         while (_runsFirst is { } first && first.RunsUntil <= now)
         {
             UnlinkRunning(first);
+            _overdue.Add(first);
             (overdue ??= []).Add(first);
         }
 

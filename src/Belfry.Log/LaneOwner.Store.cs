@@ -64,7 +64,15 @@ public sealed partial class LaneOwner
 
         _core.ToDeadLetter.Clear();
         SettleFinished();
-        lock (_lock) _parkedCount = _core.ParkedCount;
+        lock (_lock)
+        {
+            _parkedCount = _core.ParkedCount;
+            _activity = new OwnerActivity
+            {
+                Running = _core.Running, RunningSince = _core.RunningSince, Completed = _core.CompletedCount,
+            };
+        }
+
         if (_writing || (_toPark.Count == 0 && _toRemove.Count == 0)) return;
         _writing = true;
         _ = WriteAsync(TakeParks(), Take(_toRemove));

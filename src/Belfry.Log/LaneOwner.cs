@@ -20,8 +20,11 @@ public sealed record LaneOptions
     /// <summary>True: later records of a parked key wait behind it. False: they pass. Default false.</summary>
     public bool Ordered { get; init; }
 
-    /// <summary>Hard limit on one handler call; past it the call is cancelled and counts as a retry. Default 60 s.</summary>
-    public TimeSpan HandlerTimeout { get; init; } = TimeSpan.FromSeconds(60);
+    /// <summary>
+    /// Hard limit on one handler call; past it the call is cancelled and counts as a retry. Default 50 s: below
+    /// <see cref="ConsumerOptions.StuckAfter"/>, so that a slow handler is cut off before its partition counts as stuck.
+    /// </summary>
+    public TimeSpan HandlerTimeout { get; init; } = TimeSpan.FromSeconds(50);
 }
 
 /// <summary>Puts a record aside for good, durably, before its offset counts as done.</summary>
@@ -52,6 +55,7 @@ public sealed partial class LaneOwner(
     private List<(LogRecord Record, long Ticket)> _offered = [];
     private List<LaneInput> _inbox = [];
     private int _parkedCount;
+    private OwnerActivity _activity;
     private bool _started;
     private bool _stopping;
     private bool _closed;
@@ -67,6 +71,14 @@ public sealed partial class LaneOwner(
         get
         {
             lock (_lock) return _ledger.Count + _parkedCount;
+        }
+    }
+
+    public OwnerActivity Activity
+    {
+        get
+        {
+            lock (_lock) return _activity;
         }
     }
 

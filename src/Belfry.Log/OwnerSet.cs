@@ -18,6 +18,8 @@ internal sealed partial class OwnerSet(
 
     // Kept when its owner is let go of meanwhile: whoever is woken by it must find it.
     private volatile Exception? _fault;
+    private volatile bool _isDeaf;
+    private volatile bool _isRevoking;
 
     /// <summary>The fault of an owner that ended by itself; the consumer must be built anew.</summary>
     public Exception? Fault => _fault;
@@ -25,14 +27,24 @@ internal sealed partial class OwnerSet(
     /// <summary>Cancelled when an owner has ended by itself, so that a poll need not run to its end first.</summary>
     public CancellationToken Faulted => _faulted.Token;
 
+    /// <summary>Owned partitions.</summary>
+    public int Count => _sources.Count;
+
     public bool AnyPaused { get; private set; }
+
+    /// <summary>A revocation is under way: the poll takes as long as its drain does.</summary>
+    public bool IsRevoking => _isRevoking;
 
     /// <summary>Something is held, or done and not committed: polls are to come back in time for the next commit.</summary>
     public bool AnyUncommitted =>
         _owners.Values.Any(owned => owned.Owner.Held > 0 || owned.Sources.Any(source => owned.Uncommitted(source) is not null));
 
+    /// <summary>A poll that was given up may still come to its end: from here on nobody listens to it.</summary>
+    public void Deafen() => _isDeaf = true;
+
     public void Assigned(IReadOnlyList<TopicPartition> partitions)
     {
+        if (_isDeaf) return;
         foreach (var unit in partitions.Order().GroupBy(UnitOf).OrderBy(u => u.Key))
         {
             TopicPartition[] sources = [.. unit];
@@ -47,12 +59,14 @@ internal sealed partial class OwnerSet(
 
     public async ValueTask RevokedAsync(ILogConsumer consumer, IReadOnlyList<TopicPartition> partitions)
     {
+        if (_isDeaf) return;
         AssignmentChanged(group.Name, "revoked", string.Join(", ", partitions.Order()));
         var leaving = UnitsOf(partitions);
-        await DrainAsync(leaving);
-        await SettleCommitAsync();
+        _isRevoking = true;
         try
         {
+            await DrainAsync(leaving);
+            await SettleCommitAsync();
             await CommitAsync(consumer, leaving);
         }
         catch (Exception fault) when (fault is LogUnavailableException or OwnershipLostException)
@@ -60,12 +74,17 @@ internal sealed partial class OwnerSet(
             // The next owner repeats what was not committed; holding on to the partition would help nobody.
             LastCommitFailed(fault, group.Name);
         }
+        finally
+        {
+            _isRevoking = false;
+        }
 
         foreach (var owned in leaving) Remove(owned);
     }
 
     public void Lost(IReadOnlyList<TopicPartition> partitions)
     {
+        if (_isDeaf) return;
         AssignmentChanged(group.Name, "lost", string.Join(", ", partitions.Order()));
         foreach (var owned in UnitsOf(partitions)) Remove(owned);
     }
@@ -82,6 +101,7 @@ internal sealed partial class OwnerSet(
                 // One partition's records usually come in one run.
             }
 
+            owned.HandedOut[records[from].Source].Add(records[from], records[at - 1]);
             owned.Owner.Offer(from == 0 && at == records.Count ? records : [.. records.Skip(from).Take(at - from)]);
         }
     }
@@ -121,6 +141,14 @@ internal sealed partial class OwnerSet(
         return true;
     }
 
+    /// <summary>
+    /// Ends a pause that the consumer may have kept although nobody wants it; a no-op for a partition that is full or not owned.
+    /// </summary>
+    public void ResumeLeaked(ILogConsumer consumer, TopicPartition source)
+    {
+        if (_sources.TryGetValue(source, out var owned) && !owned.IsPaused) consumer.Resume(source);
+    }
+
     /// <summary>Drains and commits all, then lets go of them. A failed commit costs a repetition, nothing more.</summary>
     public async ValueTask CloseAsync(ILogConsumer consumer)
     {
@@ -131,15 +159,28 @@ internal sealed partial class OwnerSet(
         Abandon();
     }
 
+    /// <summary>Drains all without committing: their consumer does not answer any more.</summary>
+    public async ValueTask DrainAsync() => await DrainAsync([.. _owners.Values.Where(o => o.Fault is null)]);
+
     /// <summary>Lets go of all at once; nothing is committed.</summary>
     public void Abandon()
     {
         foreach (var owned in _owners.Values.ToList()) Remove(owned);
     }
 
-    public IReadOnlyList<PartitionStatus> Describe() => [.. _sources.Select(s => new PartitionStatus(
-        s.Key, s.Value.Owner.Held, s.Value.Owner.LowWaterMark(s.Key), s.Value.Committed.TryGetValue(s.Key, out var at) ? at : null,
-        s.Value.IsPaused))];
+    public IReadOnlyList<PartitionStatus> Describe() => [.. _sources.Select(s => Describe(s.Key, s.Value))];
+
+    private static PartitionStatus Describe(TopicPartition source, OwnedPartition owned)
+    {
+        var mark = owned.Owner.LowWaterMark(source);
+        long? committed = owned.Committed.TryGetValue(source, out var at) ? at : null;
+        return new PartitionStatus(source, owned.Owner.Held, mark, committed, owned.IsPaused)
+        {
+            Position = owned.HandedOut[source].Position,
+            UncommittedAt = owned.HandedOut[source].AppendedAt(committed),
+            Activity = owned.Owner.Activity,
+        };
+    }
 
     /// <summary>Starts no more work in these, and waits for what runs, all within one budget.</summary>
     private async Task DrainAsync(IReadOnlyList<OwnedPartition> leaving)
@@ -258,6 +299,7 @@ internal sealed class OwnedPartition(IReadOnlyList<TopicPartition> sources, IPar
     public IReadOnlyList<TopicPartition> Sources => sources;
     public IPartitionOwner Owner => owner;
     public Dictionary<TopicPartition, long> Committed { get; } = [];
+    public IReadOnlyDictionary<TopicPartition, HandedOut> HandedOut { get; } = sources.ToDictionary(s => s, _ => new HandedOut());
     public bool IsPaused { get; set; }
     public Exception? Fault => _fault;
     public string Name => string.Join('+', sources);

@@ -20,6 +20,7 @@ internal sealed class SchedulerOwner : IPartitionOwner
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // Used by the owner's loop alone.
+    private readonly RunningHandlers _running = new();
     private bool _isDraining;
 
     // Shared between the poll loop, the calls under way and the owner's loop.
@@ -29,6 +30,7 @@ internal sealed class SchedulerOwner : IPartitionOwner
     private int _heldInMailbox;
     private int _heldInCore;
     private long? _lowWaterMark;
+    private OwnerActivity _activity;
     private bool _isStopping;
 
     public SchedulerOwner(
@@ -49,6 +51,14 @@ internal sealed class SchedulerOwner : IPartitionOwner
         get
         {
             lock (_lock) return _heldInMailbox + _heldInCore;
+        }
+    }
+
+    public OwnerActivity Activity
+    {
+        get
+        {
+            lock (_lock) return _activity;
         }
     }
 
@@ -141,6 +151,8 @@ internal sealed class SchedulerOwner : IPartitionOwner
                 if (!Receive(message, now)) return;
             mail.Clear();
             _core.Turn(now, effects);
+            foreach (var effect in effects)
+                if (effect is SchedulerEffect.Run run) _running.Began(run.Sequence, DateTimeOffset.FromUnixTimeMilliseconds(now.WallMs));
             Publish();
             foreach (var effect in effects) Carry(effect, cancel);
             effects.Clear();
@@ -158,6 +170,7 @@ internal sealed class SchedulerOwner : IPartitionOwner
                 lock (_lock) _heldInMailbox -= records.Count;
                 return true;
             case Ran(var sequence, var outcome):
+                _running.Ended(sequence);
                 _core.Ran(sequence, outcome, now);
                 return true;
             case Answer(var apply):
@@ -182,6 +195,7 @@ internal sealed class SchedulerOwner : IPartitionOwner
         {
             _heldInCore = _core.Held;
             _lowWaterMark = _core.LowWaterMark;
+            _activity = _running.Activity;
         }
     }
 

@@ -20,7 +20,9 @@ public sealed class SchedulerWorker
     /// <param name="store">Holds the tasks that wait and the history.</param>
     /// <param name="handlers">One per kind. Tasks of other kinds are parked, never failed.</param>
     /// <param name="options">Limits and waits of each partition.</param>
-    /// <param name="consumer">Settings of the consumer.</param>
+    /// <param name="consumer">
+    /// Settings of the consumer; <see cref="ConsumerOptions.StuckAfter"/> longer than a handler may take, or it counts as stuck.
+    /// </param>
     /// <param name="time">The clock.</param>
     /// <param name="loggers">For diagnostics.</param>
     /// <param name="generation">Of the topic (<see cref="TaskTopic"/>).</param>

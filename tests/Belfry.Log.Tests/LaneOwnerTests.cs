@@ -6,6 +6,8 @@ namespace Belfry.Log.Tests;
 /// <summary>Runner and lane owner together, one promise at a time, in a world without random faults.</summary>
 public sealed class LaneOwnerTests
 {
+    private static readonly ConsumerOptions Rare = new() { CommitInterval = TimeSpan.FromHours(1), StuckAfter = TimeSpan.FromHours(3) };
+
     [Fact]
     public void An_exception_in_a_handler_is_an_attempt_that_failed()
     {
@@ -70,7 +72,7 @@ public sealed class LaneOwnerTests
     [Fact]
     public void A_record_parked_but_not_committed_by_a_dead_process_runs_from_its_row_alone()
     {
-        var cluster = new LaneCluster(1) { Options = new ConsumerOptions { CommitInterval = TimeSpan.FromHours(1) } };
+        var cluster = new LaneCluster(1) { Options = Rare };
         cluster.Decide = (_, _, attempt) =>
             attempt == 1 ? new HandlerOutcome.Retry("later", TimeSpan.FromSeconds(20)) : HandlerOutcome.Success;
         var first = cluster.StartNode();
@@ -105,7 +107,7 @@ public sealed class LaneOwnerTests
     [Fact]
     public void A_graceful_stop_waits_for_what_runs_and_commits_it()
     {
-        var cluster = new LaneCluster(1) { Options = new ConsumerOptions { CommitInterval = TimeSpan.FromHours(1) } };
+        var cluster = new LaneCluster(1) { Options = Rare };
         cluster.HandlerTimeMax = TimeSpan.FromSeconds(4);
         var node = cluster.StartNode();
         for (var n = 0; n < 5; n++) cluster.Append($"key-{n}");

@@ -21,6 +21,8 @@ internal sealed class ClusteredPorts : ShapePorts
 
     public override bool AreShared => true;
 
+    public override ProducerCounts Producers => new(ProducerRegistry.Shared.Created, ProducerRegistry.Shared.Alive);
+
     /// <exception cref="ArgumentException">A setting is out of its range.</exception>
     /// <exception cref="StoreUnavailableException">PostgreSQL does not answer, so that its tables cannot be brought up to date.</exception>
     public static async Task<ClusteredPorts> OpenAsync(

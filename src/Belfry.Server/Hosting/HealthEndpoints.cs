@@ -3,8 +3,9 @@ using Belfry.Server.Security;
 namespace Belfry.Server.Hosting;
 
 /// <summary>
-/// <c>/health/live</c>: the process answers; fails only where a restart helps, so never for a store or a hop. <c>/health/ready</c>:
-/// every hop runs. Neither says why in public; <c>/health/details</c> does, to administrators.
+/// <c>/health/live</c>: fails only where another process helps, so never for a store, a broker or a provider. <c>/health/ready</c>: every
+/// hop runs, has its partitions, and none is stuck. Neither says why in public; <c>/health/details</c> does, to administrators, and
+/// <c>/health/consumers</c>, to them and to whoever holds the metrics token.
 /// </summary>
 internal static class HealthEndpoints
 {
@@ -18,14 +19,19 @@ internal static class HealthEndpoints
 
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/health/live", () => Results.Text("live\n")).Public();
-        routes.MapGet("/health/ready", (HopRunner hops) =>
-            hops.AllRun
-                ? Results.Text("ready\n")
-                : Results.Text("not ready\n", statusCode: StatusCodes.Status503ServiceUnavailable)).Public();
+        routes.MapGet("/health/live", (ServerShape shape) =>
+            Answer(!shape.Consumers.Healths.Any(health => health.FailsLiveness), "live")).Public();
+        routes.MapGet("/health/ready", (HopRunner hops, ServerShape shape) => Answer(
+            hops.AllRun && shape.Consumers.Healths.All(health => health is { IsAssigned: true, IsUnhealthy: false }), "ready")).Public();
         routes.MapGet("/health/details", (HopRunner hops) => Results.Json(new HealthDetails(hops.Statuses), HostJson.Default.HealthDetails))
             .RequireAuthorization(Policies.Administrator);
+        routes.MapGet("/health/consumers", (ServerShape shape) =>
+            Results.Json(ConsumerDetails.Of(shape), HostJson.Default.ConsumerDetails)).RequireAuthorization(Policies.Metrics);
     }
+
+    private static IResult Answer(bool holds, string what) => holds
+        ? Results.Text($"{what}\n")
+        : Results.Text($"not {what}\n", statusCode: StatusCodes.Status503ServiceUnavailable);
 }
 
 internal sealed record HealthDetails(IReadOnlyList<HopStatus> Hops);

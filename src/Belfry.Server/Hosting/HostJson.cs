@@ -6,6 +6,7 @@ namespace Belfry.Server.Hosting;
 /// <summary>The host's own JSON answers, in snake case.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(HealthDetails))]
+[JsonSerializable(typeof(ConsumerDetails))]
 [JsonSerializable(typeof(TokenList))]
 [JsonSerializable(typeof(IssuedToken))]
 [JsonSerializable(typeof(NewToken))]

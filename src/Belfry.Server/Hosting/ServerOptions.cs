@@ -65,6 +65,9 @@ internal sealed record ServerOptions
     /// <summary>What this process does. Default: everything.</summary>
     public RoleSet Roles { get; init; } = RoleSet.All;
 
+    /// <summary>Opens <c>/health/consumers</c> to programs that watch; at least 32 characters. Default: administrators only.</summary>
+    public string? MetricsToken { get; init; }
+
     /// <summary>Null: the embedded shape.</summary>
     public ClusterOptions? Cluster { get; init; }
 
@@ -113,6 +116,7 @@ internal sealed record ServerOptions
                 ',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [],
             KeysFolder = Value("--keys", "Keys") is { } keys ? Path.GetFullPath(keys) : null,
             Roles = RoleSet.Read(Value("--roles", "Roles"), faults),
+            MetricsToken = configuration["Belfry:MetricsToken"],
             Cluster = ClusterOf(Value("--shape", "Shape"), configuration, faults),
         };
         if (Value("--shape", "Shape") is null or "embedded" && !options.Roles.AreAll)
@@ -148,6 +152,8 @@ internal sealed record ServerOptions
         if (BaseUrl is not null
             && (!Uri.TryCreate(BaseUrl, UriKind.Absolute, out var link) || !link.Scheme.StartsWith("http", StringComparison.Ordinal)))
             faults.Add($"--base-url: '{BaseUrl}' is no http or https address.");
+        if (MetricsToken is { Length: < Security.MetricsToken.CharsMin })
+            faults.Add($"Belfry:MetricsToken has {MetricsToken.Length} characters, {Security.MetricsToken.CharsMin} or more are needed.");
         if (!System.Net.Mail.MailAddress.TryCreate(MailFrom, out _)) faults.Add($"--mail-from: '{MailFrom}' is no mail address.");
     }
 

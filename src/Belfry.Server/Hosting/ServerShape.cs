@@ -35,6 +35,8 @@ internal sealed partial class ServerShape : IAsyncDisposable
         Schedules = new ScheduleStore(ports.Store, Catalog, Ids);
         Access = new AccessStore(ports.Store, Ids, RandomNumberGenerator.Fill);
         Trail = new EventTrail(ports.Hints, time, loggers.CreateLogger<EventTrail>());
+        Consumers = new ConsumerMonitor(
+            ports.Log, Topics.All, new ConsumerMonitorOptions(), time, loggers.CreateLogger<ConsumerMonitor>());
     }
 
     public ServerOptions Options { get; }
@@ -50,6 +52,9 @@ internal sealed partial class ServerShape : IAsyncDisposable
     public AccessStore Access { get; }
     public EventTrail Trail { get; }
     public IncidentChanges Changes { get; } = new();
+
+    /// <summary>Looks after the consumers of all hops.</summary>
+    public ConsumerMonitor Consumers { get; }
     public byte[] LinkKey { get; }
 
     /// <summary>Opens or creates everything under the data folder and brings its tables up to date.</summary>
@@ -112,7 +117,11 @@ internal sealed partial class ServerShape : IAsyncDisposable
             provider.GetRequiredService<RefusedEvents>(), Ids, Time, Loggers.CreateLogger<EventAcceptor>(), Trail));
     }
 
-    public ValueTask DisposeAsync() => Ports.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        Consumers.Dispose();
+        return Ports.DisposeAsync();
+    }
 
     /// <summary>As <see cref="DisposeAsync"/>, giving up on drivers that take longer than a stop may.</summary>
     public async ValueTask CloseInTimeAsync()

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Belfry.Alerting;
 using Belfry.Alerting.Incidents;
 using Belfry.Deliveries;
+using Belfry.Log;
 
 namespace Belfry.Server.Hosting;
 
@@ -45,7 +46,9 @@ internal static class ShapePipeline
             hops.Add(new Hop("changes-of-others", watcher.RunAsync) { Roles = [RoleSet.Api] });
         }
 
-        return [.. hops.Where(shape.Options.Roles.Runs)];
+        hops.RemoveAll(hop => !shape.Options.Roles.Runs(hop));
+        foreach (var consumer in hops.Select(hop => hop.Consumer).OfType<ConsumerRunner>()) shape.Consumers.Watch(consumer);
+        return [.. hops, new Hop("consumer-health", shape.Consumers.RunAsync) { Roles = [] }];
     }
 
     private static IDeliveryChannel EmailChannel(ServerOptions options) => options.Smtp is { } smtp

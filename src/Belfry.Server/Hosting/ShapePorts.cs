@@ -39,6 +39,9 @@ internal abstract class ShapePorts : IAsyncDisposable
     /// <summary>True: other processes use the same log and stores.</summary>
     public abstract bool AreShared { get; }
 
+    /// <summary>Kafka's producers of this process; null where the log has none.</summary>
+    public virtual ProducerCounts? Producers => null;
+
     /// <summary>For messages: which log this is.</summary>
     public required string LogName { get; init; }
 
@@ -66,3 +69,6 @@ internal abstract class ShapePorts : IAsyncDisposable
 
     public abstract ValueTask DisposeAsync();
 }
+
+/// <summary>How many producers were made since the process started, and how many are not closed yet.</summary>
+internal sealed record ProducerCounts(long Created, int Alive);

@@ -21,20 +21,26 @@ public static class Policies
     /// <summary>May also edit people, tokens and invitations.</summary>
     public const string Administrator = "admin";
 
+    /// <summary>Whoever holds <see cref="MetricsToken"/>, and administrators.</summary>
+    public const string Metrics = "metrics";
+
     internal static IReadOnlyDictionary<string, UserRole> LeastRoles { get; } = new Dictionary<string, UserRole>
     {
         [Observer] = UserRole.Observer,
         [Responder] = UserRole.Responder,
         [Manager] = UserRole.Manager,
         [Administrator] = UserRole.Administrator,
+        [Metrics] = UserRole.Administrator,
     };
 
     internal static void Configure(AuthorizationOptions options)
     {
-        foreach (var (name, least) in LeastRoles)
+        foreach (var (name, least) in LeastRoles.Where(pair => pair.Key != Metrics))
             options.AddPolicy(name, policy => policy
                 .RequireAuthenticatedUser()
                 .RequireAssertion(context => Caller.Of(context.User) is { } caller && caller.Role >= least));
+        options.AddPolicy(Metrics, policy => policy.RequireAssertion(context =>
+            MetricsToken.Opens(context.Resource) || Caller.Of(context.User) is { Role: >= UserRole.Administrator }));
         options.DefaultPolicy = options.GetPolicy(Administrator)!;
         options.FallbackPolicy = new AuthorizationPolicyBuilder().RequireAuthenticatedUser().RequireAssertion(_ => false).Build();
     }

@@ -13,7 +13,7 @@ internal sealed class SimulatedConsumer(SimulatedLog log, SimulatedGroup group, 
     private bool _wakeKept;
     private bool _joined;
     private bool _expelled;
-    private bool _disposed;
+    private volatile bool _disposed;
 
     public SimulatedNode? Node => node;
 
@@ -53,8 +53,9 @@ internal sealed class SimulatedConsumer(SimulatedLog log, SimulatedGroup group, 
 
     public async ValueTask CommitAsync(IReadOnlyList<KeyValuePair<TopicPartition, long>> nextOffsets, CancellationToken cancel)
     {
-        if (node is null) Commit(nextOffsets);
-        else await node.CallAsync("commit", () => Commit(nextOffsets));
+        var tenures = TenuresOf(nextOffsets);
+        if (node is null) Commit(nextOffsets, tenures);
+        else await node.CallAsync("commit", () => Commit(nextOffsets, tenures));
     }
 
     public ValueTask DisposeAsync()
@@ -95,12 +96,19 @@ internal sealed class SimulatedConsumer(SimulatedLog log, SimulatedGroup group, 
 
     private void Silenced() => log.CheckLater(group, log.SessionTimeout);
 
-    private void Commit(IReadOnlyList<KeyValuePair<TopicPartition, long>> nextOffsets)
+    private List<long> TenuresOf(IReadOnlyList<KeyValuePair<TopicPartition, long>> nextOffsets)
+    {
+        lock (log.Lock) return [.. nextOffsets.Select(next => group.TenureOf(next.Key))];
+    }
+
+    /// <summary>Refused when a partition has had another owner on the commit's way, as the group's generations have it in Kafka.</summary>
+    private void Commit(IReadOnlyList<KeyValuePair<TopicPartition, long>> nextOffsets, List<long> tenures)
     {
         lock (log.Lock)
         {
-            foreach (var (source, _) in nextOffsets)
-                if (!group.Owns(this, source)) throw new OwnershipLostException($"{source} is not this member's; nothing was committed.");
+            foreach (var ((source, _), tenure) in nextOffsets.Zip(tenures))
+                if (!group.Owns(this, source) || group.TenureOf(source) != tenure)
+                    throw new OwnershipLostException($"{source} is not this member's; nothing was committed.");
             foreach (var (source, next) in nextOffsets) group.Committed[source] = next;
         }
 
@@ -115,6 +123,8 @@ internal sealed class SimulatedConsumer(SimulatedLog log, SimulatedGroup group, 
         List<TopicPartition> leaving;
         lock (log.Lock)
         {
+            // Given up in the middle of a poll: a consumer that has left must not come back.
+            ObjectDisposedException.ThrowIf(_disposed, this);
             Join_NeedsLock();
             leaving = group.ToRevoke(this);
             if (leaving.Count > 0) RevokingSince ??= log.Time.GetUtcNow();
@@ -130,7 +140,7 @@ internal sealed class SimulatedConsumer(SimulatedLog log, SimulatedGroup group, 
         List<TopicPartition> taken;
         lock (log.Lock)
         {
-            taken = _expelled ? [] : group.Take(this);
+            taken = _expelled || _disposed ? [] : group.Take(this);
             foreach (var source in taken) _positions[source] = group.Committed.GetValueOrDefault(source, 0);
         }
 

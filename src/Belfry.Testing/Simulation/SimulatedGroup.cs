@@ -11,12 +11,16 @@ internal sealed class SimulatedGroup(ConsumerGroup definition, Func<string, int>
     private readonly List<SimulatedConsumer> _members = [];
     private readonly SortedDictionary<TopicPartition, SimulatedConsumer> _targets = [];
     private readonly SortedDictionary<TopicPartition, SimulatedConsumer> _owners = [];
+    private readonly Dictionary<TopicPartition, long> _tenures = [];
 
     public Dictionary<TopicPartition, long> Committed { get; } = [];
 
     public IReadOnlyList<SimulatedConsumer> Members => _members;
 
     public bool Owns(SimulatedConsumer member, TopicPartition source) => _owners.GetValueOrDefault(source) == member;
+
+    /// <summary>How often the partition was taken: a number for the present ownership.</summary>
+    public long TenureOf(TopicPartition source) => _tenures.GetValueOrDefault(source);
 
     public SimulatedConsumer? OwnerOf(TopicPartition source) => _owners.GetValueOrDefault(source);
 
@@ -52,7 +56,7 @@ internal sealed class SimulatedGroup(ConsumerGroup definition, Func<string, int>
         var free = _targets.Where(t => t.Value == member && !_owners.ContainsKey(t.Key)).Select(t => t.Key).ToList();
         if (definition.CoPartitioned)
             free.RemoveAll(f => definition.Topics.Any(topic => _owners.ContainsKey(f with { Topic = topic })));
-        foreach (var source in free) _owners[source] = member;
+        foreach (var source in free) (_owners[source], _tenures[source]) = (member, TenureOf(source) + 1);
         return free;
     }
 

@@ -47,23 +47,38 @@ internal sealed class LaneCluster
     /// <summary>The outcome of a call, from the record's text and the attempt. Default: success.</summary>
     public Func<SimulatedNode, string, int, HandlerOutcome> Decide { get; set; } = (_, _, _) => HandlerOutcome.Success;
 
+    /// <summary>What a call waits for besides, from the record's text. Default: nothing.</summary>
+    public Func<string, CancellationToken, Task> Hang { get; set; } = (_, _) => Task.CompletedTask;
+
     /// <summary>The longest a handler takes. Default 50 ms.</summary>
     public TimeSpan HandlerTimeMax { get; set; } = TimeSpan.FromMilliseconds(50);
 
     public ConsumerOptions Options { get; set; } = new() { PollWait = TimeSpan.FromSeconds(1) };
 
+    /// <summary>What stands between a node and the log. Default: nothing.</summary>
+    public Func<IPartitionedLog, IPartitionedLog> Wrap { get; set; } = log => log;
+
     public Dictionary<SimulatedNode, ConsumerRunner> Runners { get; } = [];
+
+    /// <summary>Of each node, looking every 10 s.</summary>
+    public Dictionary<SimulatedNode, ConsumerMonitor> Monitors { get; } = [];
 
     public SimulatedNode StartNode()
     {
         var node = World.AddNode($"node-{++_nodeCount}", TimeSpan.FromMilliseconds(World.Random.Next(-500, 500)));
         var cancel = new CancellationTokenSource();
         _running.Add(node, cancel);
+        var log = Wrap(Log.On(node));
         var runner = new ConsumerRunner(
-            Log.On(node), new ConsumerGroup(Group, [Topic]), (_, sources) => MakeOwner(node, sources[0]), Options, node.Time,
+            log, new ConsumerGroup(Group, [Topic]), (_, sources) => MakeOwner(node, sources[0]), Options, node.Time,
             NullLogger.Instance);
         Runners.Add(node, runner);
-        node.Start(() => runner.RunAsync(cancel.Token));
+        var monitor = new ConsumerMonitor(
+            log, [new TopicDeclaration(Topic, _partitions, CleanUp.Time, TimeSpan.FromDays(7))], new ConsumerMonitorOptions(), node.Time,
+            NullLogger.Instance);
+        monitor.Watch(runner);
+        Monitors.Add(node, monitor);
+        node.Start(() => Task.WhenAll(runner.RunAsync(cancel.Token), monitor.RunAsync(cancel.Token)));
         return node;
     }
 
@@ -146,6 +161,7 @@ internal sealed class LaneCluster
         try
         {
             await Task.Delay(HandlerTimeMax * node.Random.NextDouble(), node.Time, cancel);
+            await Hang(Encoding.UTF8.GetString(record.Value.Span), cancel);
             var outcome = Decide(node, Encoding.UTF8.GetString(record.Value.Span), attempt);
             if (outcome is HandlerOutcome.Done) Over(record, key, number);
             return outcome;

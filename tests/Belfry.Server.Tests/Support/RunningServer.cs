@@ -25,6 +25,9 @@ public sealed class RunningServer : IAsyncLifetime
     {
     }
 
+    /// <summary>Other options than those of most tests.</summary>
+    internal Func<ServerOptions, ServerOptions> With { get; init; } = options => options;
+
     internal RunningServer(TimeProvider time, string urls = "http://127.0.0.1:0") => (_time, _urls) = (time, urls);
 
     private static readonly Actor By = new(null, "test");
@@ -45,7 +48,7 @@ public sealed class RunningServer : IAsyncLifetime
     public async Task InitializeAsync()
     {
         var options = new ServerOptions { DataDir = _folder, Urls = _urls, Demo = true };
-        _server = await BelfryServer.OpenAsync(options, _time, default);
+        _server = await BelfryServer.OpenAsync(With(options), _time, default);
         await _server.App.StartAsync();
         _secrets = Services.GetRequiredService<DemoSecrets>();
         _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
@@ -123,6 +126,18 @@ public sealed class RunningServer : IAsyncLifetime
     public string Trigger(string more = "") =>
         $$"""{"routing_key":"{{Key}}","event_action":"trigger","payload":{"summary":"s","source":"h","severity":"error"}""" +
         (more.Length > 0 ? "," + more : "") + "}";
+
+    /// <summary>Until every hop has been given its partitions.</summary>
+    public async Task ReadyAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            using var answer = await SendAsync(HttpMethod.Get, "/health/ready");
+            if (answer.IsSuccessStatusCode) return;
+            limit.Token.ThrowIfCancellationRequested();
+        }
+    }
 
     /// <summary>Triggers and waits until the incident can be read.</summary>
     public async Task<JsonObject> TriggerAsync(string summary, string source = "host", JsonNode? details = null, JsonArray? links = null)
