@@ -56,9 +56,9 @@ internal static class AcceptBench
         await using (var server = await ServerProcess.StartAsync(new ServerStart(data, More: ["--demo"]), cancel))
         {
             // Alerts that repeat, as in a storm, under a few keys: what is measured is the way to the disk, not the paging behind it.
-            var load = new ClosedLoad(
-                server.Url, Connections,
-                number => EventBody.Of(server.DemoKey, $"alert-{number % AlertKeys}", $"Alert {number % AlertKeys}"));
+            var bodies = Enumerable.Range(0, AlertKeys)
+                .Select(number => EventBody.Of(server.DemoKey, $"alert-{number}", $"Alert {number}")).ToArray();
+            var load = new ClosedLoad(server.Url, Connections, number => bodies[number % AlertKeys]);
             await load.RunAsync(TimeSpan.FromSeconds(WarmUpSeconds), cancel);
             result = await load.RunAsync(TimeSpan.FromSeconds(Seconds), cancel);
             await server.KillAsync();
