@@ -8,7 +8,7 @@ namespace Belfry.Alerting.Timeline;
 public static class TimelineHop
 {
     // Nobody is paged by it: a reader waits a little longer while much happens.
-    private static readonly TimeSpan TurnInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan TurnInterval = TimeSpan.FromMilliseconds(200);
 
     /// <summary>The consumer group to run the owners in.</summary>
     public static ConsumerGroup Group(Topics topics) => new(topics.Prefix + "timeline", [topics.IncidentLog.Name]);

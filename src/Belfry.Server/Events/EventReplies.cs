@@ -44,7 +44,7 @@ internal static class EventReplies
         if (reply.RetryAfter is { } wait)
             response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         if (reply.Close) response.Headers.Connection = "close";
-        var bytes = new ArrayBufferWriter<byte>(160);
+        var bytes = new ArrayBufferWriter<byte>(512);
         Compose(bytes, reply);
         response.ContentLength = bytes.WrittenCount;
         await response.BodyWriter.WriteAsync(bytes.WrittenMemory);
