@@ -88,7 +88,7 @@ internal sealed class Cluster : IAsyncDisposable
         var postgres = PostgresProcess.StartAsync(Path.Combine(_children.Folder, "postgres"), port + 10);
         Redis = new RedisProcess(_children, port + 20);
         await Redis.UpAsync();
-        Sink = await ReceiptSink.StartAsync(Path.Combine(logs, "receipts.jsonl"), port + 40, Clock);
+        Sink = await ReceiptSink.StartAsync(Path.Combine(_children.Folder, "receipts.jsonl"), port + 40, Clock);
         (Kafka, Postgres) = (await kafka, await postgres);
         var config = Path.Combine(_children.Folder, "belfry.json");
         await File.WriteAllTextAsync(config, Settings(), cancel);
