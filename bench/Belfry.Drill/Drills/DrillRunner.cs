@@ -126,9 +126,17 @@ internal sealed class DrillRunner(Cluster cluster, DrillForm form)
         IReadOnlyList<string> left = ["lines and pages still come"];
         while (cluster.Clock.NowNs - began < DrillForm.QuietWithin.TotalNanoseconds)
         {
-            var (now, progress) = (cluster.Clock.NowNs, await reader.ProgressAsync(cancel));
-            if (progress != last || now < load.LastDueNs) (movedAt, last) = (now, progress);
-            if (now - movedAt >= form.Quiet.TotalNanoseconds && (left = await work.AskAsync(cancel)).Count == 0) break;
+            try
+            {
+                var (now, progress) = (cluster.Clock.NowNs, await reader.ProgressAsync(cancel));
+                if (progress != last || now < load.LastDueNs) (movedAt, last) = (now, progress);
+                if (now - movedAt >= form.Quiet.TotalNanoseconds && (left = await work.AskAsync(cancel)).Count == 0) break;
+            }
+            catch (Exception fault) when (fault is HttpRequestException or TaskCanceledException && !cancel.IsCancellationRequested)
+            {
+                left = [$"the instances do not answer: {fault.Message}"];
+            }
+
             await Task.Delay(200, cancel);
         }
 

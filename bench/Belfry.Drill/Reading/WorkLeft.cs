@@ -44,14 +44,7 @@ internal sealed class WorkLeft : IDisposable
                 foreach (var place in await CommittedAsync(group, cancel))
                     committed[(group, place.TopicPartition)] = place.Offset.Value;
             var ends = await EndsAsync(cancel);
-            var left = Reads.SelectMany(read => ends.Where(end => read.Topics.Contains(end.Key.Topic[Cluster.Prefix.Length..]))
-                .Select(end => (read.Group, end.Key, Count: end.Value - committed.GetValueOrDefault((read.Group, end.Key)))));
-            return
-            [
-                .. left.Where(one => one.Count > 0).Select(
-                    one => $"group {one.Group} has {one.Count} records of {one.Key.Topic}/{one.Key.Partition.Value} to do"),
-                .. await RowsAsync(cancel),
-            ];
+            return [.. RecordsLeft(committed, ends), .. await RowsAsync(cancel)];
         }
         catch (Exception fault) when (fault is KafkaException or NpgsqlException or InvalidOperationException or TimeoutException)
         {
@@ -60,6 +53,16 @@ internal sealed class WorkLeft : IDisposable
     }
 
     public void Dispose() => _admin.Dispose();
+
+    /// <summary>A line for each partition that a group reads and has not committed to its end; what it never committed it has yet to do.</summary>
+    internal static IEnumerable<string> RecordsLeft(
+        IReadOnlyDictionary<(string Group, TopicPartition Place), long> committed, IReadOnlyDictionary<TopicPartition, long> ends)
+    {
+        foreach (var (group, topics) in Reads)
+            foreach (var (place, end) in ends.Where(end => topics.Contains(end.Key.Topic[Cluster.Prefix.Length..])))
+                if (end - committed.GetValueOrDefault((group, place)) is > 0 and var count)
+                    yield return $"group {group} has {count} records of {place.Topic}/{place.Partition.Value} to do";
+    }
 
     private async Task<IEnumerable<TopicPartitionOffset>> CommittedAsync(string group, CancellationToken cancel)
     {
