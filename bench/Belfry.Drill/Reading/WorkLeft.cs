@@ -54,7 +54,9 @@ internal sealed class WorkLeft : IDisposable
 
     public void Dispose() => _admin.Dispose();
 
-    /// <summary>A line for each partition that a group reads and has not committed to its end; what it never committed it has yet to do.</summary>
+    /// <summary>
+    /// A line for each partition that a group reads and has not committed to its end; what it never committed it has yet to do.
+    /// </summary>
     internal static IEnumerable<string> RecordsLeft(
         IReadOnlyDictionary<(string Group, TopicPartition Place), long> committed, IReadOnlyDictionary<TopicPartition, long> ends)
     {
