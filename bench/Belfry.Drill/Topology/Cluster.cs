@@ -122,7 +122,7 @@ internal sealed class Cluster : IAsyncDisposable
             Settings: new Dictionary<string, string>
             {
                 ["Belfry__Kafka__ClientId"] = $"n{number}",
-                // Instances of minutes have no time to win back what profiling their code costs: with it, a core compiles all the while.
+                // Instances live for minutes, too short to win back what profiling their code costs. No gain was measured.
                 ["DOTNET_TieredPGO"] = "0",
             }), cancel);
 
