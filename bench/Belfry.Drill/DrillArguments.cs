@@ -6,7 +6,7 @@ namespace Belfry.Drill;
 /// <summary>What the command line asks for.</summary>
 internal sealed record DrillArguments(IReadOnlyList<DrillPlan> Plans, DrillForm Form, string OutFolder, string? CheckFolder)
 {
-    private const int EventsPerSecond = 100;
+    private const int EventsPerSecond = 50;
 
     /// <summary>Null: not understood.</summary>
     public static DrillArguments? Read(IReadOnlyList<string> words)

@@ -35,7 +35,7 @@ try
     return results.Count >= asked.Plans.Count && results.All(result => result.Passed) ? 0 : 1;
 }
 catch (Exception fault) when (fault is InvalidOperationException or HttpRequestException or TimeoutException
-    or Confluent.Kafka.KafkaException)
+    or Confluent.Kafka.KafkaException or TaskCanceledException)
 {
     // What the drills that ran have said stands in the report.
     Console.Error.WriteLine($"drill: broken off: {fault}");

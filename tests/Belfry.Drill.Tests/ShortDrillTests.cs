@@ -6,7 +6,7 @@ namespace Belfry.Drill.Tests;
 public class ShortDrillTests
 {
     private const int Seed = 1;
-    private const int EventsPerSecond = 100;
+    private const int EventsPerSecond = 50;
 
     [SkippableFact]
     public async Task Nothing_is_lost_doubled_or_out_of_order_through_any_drill()

@@ -25,6 +25,8 @@ internal static class DrillGroup
         await using var cluster = await Cluster.StartAsync(Path.Combine(folder, "logs"), clock, Services, cancel);
         say($"cluster up after {clock.NowNs / 1e9:0.0} s");
         var runner = new DrillRunner(cluster, form);
+        await runner.WarmAsync(Path.Combine(folder, "logs"), cancel);
+        say($"warm after {clock.NowNs / 1e9:0.0} s");
         await using var escalations = new EscalationWatch(cluster, Path.Combine(folder, EscalationWatch.Plan.Name));
         var opened = 0;
         for (var at = 0; at < plans.Count; at++)

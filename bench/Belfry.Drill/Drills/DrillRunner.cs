@@ -18,6 +18,7 @@ internal sealed record DrillForm(bool IsShort, int Seed, int EventsPerSecond)
     /// <summary>Nothing may move for this long before the final read.</summary>
     public TimeSpan Quiet => TimeSpan.FromSeconds(IsShort ? 2 : 10);
     public static TimeSpan QuietWithin => TimeSpan.FromSeconds(60);
+    public static TimeSpan Warming => TimeSpan.FromSeconds(8);
     public int SnoozeSecondsMax => IsShort ? 5 : 20;
     public static int LongestSeconds => 300;
 }
@@ -39,6 +40,22 @@ internal sealed record DrillResult(
 /// <summary>Runs one drill on a cluster: load, faults, healing, quiet, a full read, the checker.</summary>
 internal sealed class DrillRunner(Cluster cluster, DrillForm form)
 {
+    /// <summary>
+    /// Load that nothing is asked of, until it has come to rest: in the first seconds all programs compile what they run, and no drill is
+    /// of that.
+    /// </summary>
+    public async Task WarmAsync(string folder, CancellationToken cancel)
+    {
+        await using var history = new HistoryWriter(Path.Combine(folder, "warm-up.jsonl"), cluster.Clock);
+        using var load = new DrillLoad(
+            cluster, history, "warm", new LoadSize(form.EventsPerSecond, SnoozeSecondsMax: 1, DrillForm.LongestSeconds), form.Seed);
+        var loading = load.RunAsync(cancel);
+        await Task.Delay(DrillForm.Warming, cancel);
+        load.Stop();
+        await loading;
+        await QuietAsync(load, [], cancel);
+    }
+
     /// <param name="plan">Which.</param>
     /// <param name="folder">Takes the history.</param>
     /// <param name="cancel">Ends it.</param>
@@ -52,10 +69,11 @@ internal sealed class DrillRunner(Cluster cluster, DrillForm form)
         var marks = await Task.Run(() => TopicReader.Marks(cluster.Kafka.Bootstrap), cancel);
         var (since, firstReceipt) = (TimeProvider.System.GetUtcNow(), cluster.Sink.Count);
         IReadOnlyDictionary<string, double> own;
+        IReadOnlyList<string> left;
         await using (var history = new HistoryWriter(Path.Combine(folder, HistoryFiles.History), cluster.Clock))
         {
             var quiet = await LoadAndBreakAsync(plan, history, name, seed, cancel);
-            own = quiet.Own;
+            (own, left) = (quiet.Own, quiet.Left);
             history.Read();
             using var reader = new FinalReader(cluster);
             var state = await reader.ReadAsync(since, IsOurs, marks, cancel);
@@ -64,8 +82,8 @@ internal sealed class DrillRunner(Cluster cluster, DrillForm form)
 
         var recorded = HistoryFiles.Load(folder);
         var verdict = HistoryChecker.Check(recorded);
-        if (own["quiet_after_ms"] >= DrillForm.QuietWithin.TotalMilliseconds)
-            verdict.Add(FindingKind.Stuck, $"It was not quiet {DrillForm.QuietWithin} after everything was whole again.");
+        foreach (var work in left)
+            verdict.Add(FindingKind.Stuck, $"It was not quiet {DrillForm.QuietWithin} after everything was whole again: {work}.");
         foreach (var (figure, value) in own) verdict.Figure(figure, value);
         var measures = new DrillMeasures(recorded, verdict, own);
         return new DrillResult(plan, seed, recorded, verdict, measures, watch.Elapsed, plan.BoundsOf(measures));
@@ -73,7 +91,7 @@ internal sealed class DrillRunner(Cluster cluster, DrillForm form)
 
     private static bool IsOurs(string key) => !key.StartsWith(EscalationWatch.Prefix, StringComparison.Ordinal);
 
-    private async Task<(IReadOnlyDictionary<string, double> Own, long Progress)> LoadAndBreakAsync(
+    private async Task<(IReadOnlyDictionary<string, double> Own, IReadOnlyList<string> Left)> LoadAndBreakAsync(
         DrillPlan plan, HistoryWriter history, string name, int seed, CancellationToken cancel)
     {
         var size = new LoadSize(form.EventsPerSecond, form.SnoozeSecondsMax, DrillForm.LongestSeconds);
@@ -90,31 +108,39 @@ internal sealed class DrillRunner(Cluster cluster, DrillForm form)
         if (cluster.Nodes.FirstOrDefault(node => node.FellWith is not null) is { } fallen)
             throw new InvalidOperationException($"Instance {fallen.Name} ended by itself with {fallen.FellWith}; its log may say why.");
         var own = new Dictionary<string, double>(scene.Figures);
-        var progress = await QuietAsync(load, own, cancel);
+        var left = await QuietAsync(load, own, cancel);
         await ended.CancelAsync();
         await sampling;
-        return (own, progress);
+        return (own, left);
     }
 
-    /// <summary>Returns once nothing has moved for a while after the last timer was due, or when its time is over.</summary>
-    private async Task<long> QuietAsync(DrillLoad load, Dictionary<string, double> own, CancellationToken cancel)
+    /// <summary>
+    /// Returns once the last timer was due, nothing has moved for a while and nothing is left to do, or when its time is over.
+    /// </summary>
+    /// <returns>What was left when its time was over; empty: it is quiet.</returns>
+    private async Task<IReadOnlyList<string>> QuietAsync(DrillLoad load, Dictionary<string, double> own, CancellationToken cancel)
     {
         using var reader = new FinalReader(cluster);
+        using var work = new WorkLeft(cluster);
         var (began, movedAt, last) = (cluster.Clock.NowNs, cluster.Clock.NowNs, -1L);
+        IReadOnlyList<string> left = ["lines and pages still come"];
         while (cluster.Clock.NowNs - began < DrillForm.QuietWithin.TotalNanoseconds)
         {
-            var (now, progress) = (cluster.Clock.NowNs, await reader.ProgressAsync(cancel));
-            if (progress != last || now < load.LastDueNs) (movedAt, last) = (now, progress);
-            if (now - movedAt >= form.Quiet.TotalNanoseconds)
+            try
             {
-                own["quiet_after_ms"] = (movedAt - began) / 1e6;
-                return progress;
+                var (now, progress) = (cluster.Clock.NowNs, await reader.ProgressAsync(cancel));
+                if (progress != last || now < load.LastDueNs) (movedAt, last) = (now, progress);
+                if (now - movedAt >= form.Quiet.TotalNanoseconds && (left = await work.AskAsync(cancel)).Count == 0) break;
+            }
+            catch (Exception fault) when (fault is HttpRequestException or TaskCanceledException && !cancel.IsCancellationRequested)
+            {
+                left = [$"the instances do not answer: {fault.Message}"];
             }
 
             await Task.Delay(200, cancel);
         }
 
-        own["quiet_after_ms"] = DrillForm.QuietWithin.TotalMilliseconds;
-        return last;
+        own["quiet_after_ms"] = ((left.Count == 0 ? movedAt : cluster.Clock.NowNs) - began) / 1e6;
+        return left;
     }
 }

@@ -13,7 +13,7 @@ internal sealed class Children : IDisposable
 
     public Children()
     {
-        Folder = Directory.CreateTempSubdirectory("belfry-drill-").FullName;
+        Folder = Directory.CreateDirectory(Path.Combine(Memory() ?? Path.GetTempPath(), $"belfry-drill-{Guid.NewGuid():N}")).FullName;
         Directory.CreateDirectory(Path.Combine(Folder, "pids"));
         // PostgreSQL, which does not run as root, has its folder in it.
         if (!OperatingSystem.IsWindows())
@@ -33,6 +33,17 @@ internal sealed class Children : IDisposable
     }
 
     public string Folder { get; }
+
+    /// <summary>
+    /// A file system in memory where there is one with room, for what is killed are processes, never the machine. On a disk each sync of
+    /// brokers waits for whatever else is written there: seconds, in which the controllers elect one another in turns.
+    /// </summary>
+    private static string? Memory()
+    {
+        const string Shared = "/dev/shm";
+        const long RoomMin = 4L << 30;
+        return Directory.Exists(Shared) && new DriveInfo(Shared).AvailableFreeSpace >= RoomMin ? Shared : null;
+    }
 
     public void Add(string name, int pid) => File.WriteAllText(Path.Combine(Folder, "pids", name), $"{pid}\n");
 

@@ -31,6 +31,7 @@ internal sealed class Cluster : IAsyncDisposable
 
     private const int PortsPerCluster = 200;
 
+    private static readonly TimeSpan MembersMax = TimeSpan.FromMinutes(1);
     private readonly Children _children = new();
     private readonly List<string> _tokens = [];
     private int _nextToken;
@@ -87,24 +88,43 @@ internal sealed class Cluster : IAsyncDisposable
         var postgres = PostgresProcess.StartAsync(Path.Combine(_children.Folder, "postgres"), port + 10);
         Redis = new RedisProcess(_children, port + 20);
         await Redis.UpAsync();
-        Sink = await ReceiptSink.StartAsync(Path.Combine(logs, "receipts.jsonl"), port + 40, Clock);
+        Sink = await ReceiptSink.StartAsync(Path.Combine(_children.Folder, "receipts.jsonl"), port + 40, Clock);
         (Kafka, Postgres) = (await kafka, await postgres);
         var config = Path.Combine(_children.Folder, "belfry.json");
         await File.WriteAllTextAsync(config, Settings(), cancel);
         Nodes = [.. Enumerable.Range(1, Instances).Select(number => Node(number, port + 30 + number, config, logs, cancel))];
         var token = await Nodes[0].UpAsync("--demo");
         foreach (var node in Nodes.Skip(1)) await node.UpAsync();
-        using var api = new HttpClient { BaseAddress = Nodes[0].Url };
+        using var api = new HttpClient(new Patient()) { BaseAddress = Nodes[0].Url };
         api.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         await TokensAsync(api, cancel);
         await ServicesAsync(api, services, cancel);
+        await MembersAsync(cancel);
+    }
+
+    /// <summary>Returns once every instance has its share of the groups: what comes before that is no calm.</summary>
+    private async Task MembersAsync(CancellationToken cancel)
+    {
+        var began = Clock.NowNs;
+        foreach (var node in Nodes)
+            while (!await GroupMembers.HasAllAsync(this, node.Name))
+            {
+                if (Clock.NowNs - began > MembersMax.TotalNanoseconds)
+                    throw new TimeoutException($"Instance {node.Name} has no share of the groups after {MembersMax}.");
+                await Task.Delay(100, cancel);
+            }
     }
 
     private Instance Node(int number, int port, string config, string logs, CancellationToken cancel) => new(
         _children, number, port, new ServerStart(
             Path.Combine(_children.Folder, $"n{number}"), Output: Path.Combine(logs, $"n{number}.log"),
             More: ["--config", config, "--keys", Path.Combine(_children.Folder, "keys"), "--webhook-allow", Sink.Endpoint],
-            Settings: new Dictionary<string, string> { ["Belfry__Kafka__ClientId"] = $"n{number}" }), cancel);
+            Settings: new Dictionary<string, string>
+            {
+                ["Belfry__Kafka__ClientId"] = $"n{number}",
+                // Instances live for minutes, too short to win back what profiling their code costs. No gain was measured.
+                ["DOTNET_TieredPGO"] = "0",
+            }), cancel);
 
     private string Settings() => new JsonObject
     {
@@ -179,6 +199,23 @@ internal sealed class Cluster : IAsyncDisposable
         catch (SocketException)
         {
             return false;
+        }
+    }
+
+    /// <summary>Asks again, for half a minute, what it was told to ask again; setting up is no part of a drill.</summary>
+    private sealed class Patient() : DelegatingHandler(new SocketsHttpHandler())
+    {
+        private const int TriesMax = 60;
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancel)
+        {
+            for (var tries = 1; ; tries++)
+            {
+                var answer = await base.SendAsync(request, cancel);
+                if (answer.StatusCode != HttpStatusCode.ServiceUnavailable || tries == TriesMax) return answer;
+                answer.Dispose();
+                await Task.Delay(500, cancel);
+            }
         }
     }
 }

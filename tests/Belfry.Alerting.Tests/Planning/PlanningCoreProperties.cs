@@ -55,41 +55,37 @@ public sealed class PlanningCoreProperties
     public void Nobody_is_notified_of_what_is_not_theirs_at_that_moment() => ForAll(inputs =>
     {
         var core = new PlanningCore();
-        Dictionary<(UserId, IncidentId), (long Epoch, bool Active)> model = [];
+        var model = new NewestAssignments();
         foreach (var input in inputs)
         {
-            if (input is PlanningInput.Assigned { Assignment: var a })
-            {
-                var key = (a.UserId, a.IncidentId);
-                if (!model.TryGetValue(key, out var known) || a.Epoch >= known.Epoch) model[key] = (a.Epoch, a.Active);
-            }
-            else if (input is PlanningInput.AssignmentForgotten { Epoch: { } epoch } end)
-            {
-                var key = (end.UserId, end.IncidentId);
-                if (!model.TryGetValue(key, out var known) || epoch >= known.Epoch) model[key] = (epoch, false);
-            }
-
+            model.Take(input);
             foreach (var notification in core.Step(input, Start).Notifications())
-                model[(notification.UserId, notification.IncidentId)].ShouldBe((notification.Epoch, true));
+                model.Active.ShouldContain(a => a.IncidentId == notification.IncidentId && a.Epoch == notification.Epoch);
         }
     });
 
     [Fact]
-    public void Whoever_can_be_reached_and_is_assigned_at_the_end_was_planned_for() => ForAll(inputs =>
+    public void Whoever_can_be_reached_and_is_assigned_at_the_end_was_planned_for() => ForAll(EveryoneReachableWasPlannedFor);
+
+    [Fact]
+    public void What_a_tombstone_ended_is_assigned_to_nobody_however_often_it_is_repeated() => EveryoneReachableWasPlannedFor(
+    [
+        new PlanningInput.Assigned(Assignment(epoch: 1)),
+        new PlanningInput.AssignmentForgotten(Ada, Fire, 1),
+        new PlanningInput.Assigned(Assignment(epoch: 1)),
+        new PlanningInput.RulesChanged(Ada, Contact([Mail], Rule(1, Mail))),
+    ]);
+
+    private static void EveryoneReachableWasPlannedFor(IReadOnlyList<PlanningInput> inputs)
     {
         var core = new PlanningCore();
+        var model = new NewestAssignments();
         HashSet<(IncidentId, long)> planned = [];
-        Dictionary<IncidentId, Assignment> newest = [];
         ContactRules? rules = null;
         foreach (var input in inputs)
         {
+            model.Take(input);
             if (input is PlanningInput.RulesChanged changed) rules = changed.Rules;
-            if (input is PlanningInput.Assigned { Assignment: var a }
-                && (!newest.TryGetValue(a.IncidentId, out var known) || a.Epoch >= known.Epoch))
-                newest[a.IncidentId] = a;
-            if (input is PlanningInput.AssignmentForgotten { Epoch: { } end } forgotten
-                && newest.TryGetValue(forgotten.IncidentId, out var ended) && ended.Epoch <= end)
-                newest[forgotten.IncidentId] = ended with { Active = false, Epoch = end };
             foreach (var effect in core.Step(input, Start))
             {
                 if (effect is PlanningEffect.Notify { Notification: var n }) planned.Add((n.IncidentId, n.Epoch));
@@ -98,9 +94,9 @@ public sealed class PlanningCoreProperties
             }
         }
 
-        foreach (var assignment in newest.Values.Where(a => a.Active && Reachable(rules, a.Urgency)))
+        foreach (var assignment in model.Active.Where(a => Reachable(rules, a.Urgency)))
             planned.ShouldContain((assignment.IncidentId, assignment.Epoch));
-    });
+    }
 
     private static bool IsOfAssignments(PlanningInput input) => input is PlanningInput.Assigned or PlanningInput.AssignmentForgotten;
 
@@ -166,5 +162,31 @@ public sealed class PlanningCoreProperties
             else if (input is PlanningInput.AssignmentForgotten end) newest[$"{end.UserId}/{end.IncidentId}"] = input;
             else if (input is PlanningInput.RulesChanged changed) newest[$"{changed.UserId}"] = input;
         return newest.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value);
+    }
+
+    /// <summary>
+    /// Ada's assignments by incident: the highest epoch counts, of one epoch the last word. A tombstone is the last word of its epoch and
+    /// of all below, whatever of them is repeated.
+    /// </summary>
+    private sealed class NewestAssignments
+    {
+        private readonly Dictionary<IncidentId, Assignment> _newest = [];
+        private readonly Dictionary<IncidentId, long> _over = [];
+
+        public IEnumerable<Assignment> Active => _newest.Values.Where(assignment => assignment.Active);
+
+        public void Take(PlanningInput input)
+        {
+            switch (input)
+            {
+                case PlanningInput.Assigned { Assignment: var a } when a.Epoch > _over.GetValueOrDefault(a.IncidentId, -1):
+                    if (!_newest.TryGetValue(a.IncidentId, out var known) || a.Epoch >= known.Epoch) _newest[a.IncidentId] = a;
+                    break;
+                case PlanningInput.AssignmentForgotten { Epoch: { } epoch, IncidentId: var incident }:
+                    _over[incident] = Math.Max(epoch, _over.GetValueOrDefault(incident, -1));
+                    if (_newest.TryGetValue(incident, out var ended) && ended.Epoch <= epoch) _newest.Remove(incident);
+                    break;
+            }
+        }
     }
 }
