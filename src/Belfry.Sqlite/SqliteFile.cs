@@ -159,6 +159,7 @@ public sealed class SqliteFile : IAsyncDisposable
             _queue.Close();
             do
             {
+                lot.RemoveAll(static item => item.IsAnnounced);
                 foreach (var item in lot)
                     item.Fault = new StoreUnavailableException($"The writer of '{Path}' ended: {exception.Message}", exception);
                 SqliteLotEnds.Announce(lot);

@@ -11,6 +11,7 @@ internal sealed class SqliteLotEnds(SqliteWriteItem[] items) : IThreadPoolWorkIt
 
     public static void Announce(List<SqliteWriteItem> lot)
     {
+        foreach (var item in lot) item.IsAnnounced = true;
         for (var at = 0; at < lot.Count; at += ItemsMax)
         {
             var items = new SqliteWriteItem[Math.Min(ItemsMax, lot.Count - at)];

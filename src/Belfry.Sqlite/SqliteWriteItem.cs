@@ -21,6 +21,9 @@ internal abstract class SqliteWriteItem
     /// <summary>Why its work was rolled back, by itself or with its lot; null while it has not failed.</summary>
     public Exception? Fault { get; set; }
 
+    /// <summary>Its end is under way to the caller and stays as it is. The writer's thread only.</summary>
+    public bool IsAnnounced { get; set; }
+
     /// <summary>From here on a cancelled caller still gets the true outcome. False when it was cancelled before.</summary>
     public bool TryStart() => Interlocked.CompareExchange(ref _state, Started, Waiting) == Waiting;
 

@@ -19,9 +19,16 @@ public sealed class KafkaStallTests : IAsyncLifetime
         await RunAsync(async () =>
         {
             using var gate = new ManualResetEventSlim();
-            _log.Last.Thread.Post(gate.Wait);
+            var hangs = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _log.Last.Thread.Post(() =>
+            {
+                hangs.SetResult();
+                gate.Wait();
+            });
             try
             {
+                // A poll that was under way might bring the records before it hangs.
+                await hangs.Task;
                 await TestLog.FillAsync(_kafka, _orders, 2, 10);
                 await _handled.UntilAsync(40);
                 _runner.Status.Rebuilds.ShouldBe(1);

@@ -104,8 +104,10 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
         {
             await append.OrCancelledAsync(late.Token);
         }
-        catch (OperationCanceledException) when (late.IsCancellationRequested && !append.IsCompleted)
+        catch (OperationCanceledException) when (late.IsCancellationRequested)
         {
+            // It may have ended in this moment.
+            if (append.IsCompletedSuccessfully) return;
             cancel.ThrowIfCancellationRequested();
             throw new TimeoutException($"Not acknowledged within {timeMax}.");
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace Belfry.Alerting.Storage;
 
@@ -12,12 +13,16 @@ namespace Belfry.Alerting.Storage;
 /// Ends the <c>create table</c> of rows up to about 1 KB that are kept in order of their key: stands for <c>{by key}</c> in schema scripts.
 /// </param>
 /// <param name="TextsOfJson">The query of the texts in a JSON array, with <c>{0}</c> for the array.</param>
+/// <param name="KeepOut">
+/// Keeps writers out of a table while a step replaces it, <c>{0}</c>; empty where one process has the database: stands for
+/// <c>{keep out of TABLE}</c> in schema scripts.
+/// </param>
 /// <param name="LockSchema">Keeps other starters out until the transaction ends; empty where one process has the database.</param>
-public sealed record SqlDialect(string Name, string Bytes, string ByKey, string TextsOfJson, string LockSchema)
+public sealed record SqlDialect(string Name, string Bytes, string ByKey, string TextsOfJson, string KeepOut, string LockSchema)
 {
-    public static SqlDialect Sqlite { get; } = new("SQLite", "blob", "without rowid", "select value from json_each({0})", "");
+    public static SqlDialect Sqlite { get; } = new("SQLite", "blob", "without rowid", "select value from json_each({0})", "", "");
     public static SqlDialect Postgres { get; } = new(
-        "PostgreSQL", "bytea", "", "select json_array_elements_text({0}::json)", "select pg_advisory_xact_lock(7089070089000131)");
+        "PostgreSQL", "bytea", "", "select json_array_elements_text({0}::json)", "lock table {0} in exclusive mode;", "select pg_advisory_xact_lock(7089070089000131)");
 
     /// <summary>
     /// A list of ids as one parameter, made by <see cref="JsonOf"/>: the statement's text is the same for any length and planned once.
@@ -31,6 +36,9 @@ public sealed record SqlDialect(string Name, string Bytes, string ByKey, string 
     internal static string Storable(string text) => text.Replace('\0', '\uFFFD');
 
     /// <summary>A schema script in this dialect.</summary>
-    internal string Spell(string script) =>
-        script.Replace("{bytes}", Bytes, StringComparison.Ordinal).Replace("{by key}", ByKey, StringComparison.Ordinal);
+    internal string Spell(string script) => KeepOutOf.Replace(
+        script.Replace("{bytes}", Bytes, StringComparison.Ordinal).Replace("{by key}", ByKey, StringComparison.Ordinal),
+        table => string.Format(CultureInfo.InvariantCulture, KeepOut, table.Groups[1].Value));
+
+    private static readonly Regex KeepOutOf = new(@"\{keep out of (\w+)\}", RegexOptions.CultureInvariant);
 }

@@ -20,8 +20,9 @@ public static class TimelineSchema
                 primary key (partition_no, log_offset));
             """),
 
-        // By entry id, which begins with the time of what caused it: new rows come at the end.
+        // By entry id, which begins with the time of what caused it: most new rows come at the end.
         new SchemaStep("timeline", 2, """
+            {keep out of timeline_entry}
             create table timeline_entry_by_id (entry_id text not null primary key, incident_id text not null, sequence bigint not null,
                 partition_no bigint not null,
                 log_offset bigint not null, at_ms bigint not null, document text not null) {by key};

@@ -12,7 +12,7 @@ internal static class HostLogging
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
-        // It says nothing above Information, and as long as it might, each request carries an activity and a scope for it.
+        // As long as it might say something, each request carries an activity and a scope for it. What fails at a start is thrown, too.
         logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         // It warns that keys are not encrypted at rest: they lie in a folder that only the server's user can open.
         logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
