@@ -22,7 +22,8 @@ public sealed record SqlDialect(string Name, string Bytes, string ByKey, string 
 {
     public static SqlDialect Sqlite { get; } = new("SQLite", "blob", "without rowid", "select value from json_each({0})", "", "");
     public static SqlDialect Postgres { get; } = new(
-        "PostgreSQL", "bytea", "", "select json_array_elements_text({0}::json)", "lock table {0} in exclusive mode;", "select pg_advisory_xact_lock(7089070089000131)");
+        "PostgreSQL", "bytea", "", "select json_array_elements_text({0}::json)", "lock table {0} in exclusive mode;",
+        "select pg_advisory_xact_lock(7089070089000131)");
 
     /// <summary>
     /// A list of ids as one parameter, made by <see cref="JsonOf"/>: the statement's text is the same for any length and planned once.
