@@ -22,10 +22,10 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
     private volatile bool _closed;
 
     public Task<List<LogRecord>> ReadAsync(TopicPartition source, long from, int max, CancellationToken cancel) =>
-        UseAsync(reader => Read(reader, source, from, max, cancel), source, cancel);
+        UseAsync(reader => Task.FromResult(Read(reader, source, from, max, cancel)), source, cancel);
 
     public Task<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
-        UseAsync(reader => Marks(reader, KafkaRecords.ToKafka(source)), source, cancel);
+        UseAsync(reader => Task.FromResult(Marks(reader, KafkaRecords.ToKafka(source))), source, cancel);
 
     /// <summary>
     /// What a group has committed; null for nothing. Asked by a reader's client and not by that of the administration: told that a broker
@@ -33,7 +33,7 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
     /// the process (<c>rd_kafka_handle_OffsetFetch</c>).
     /// </summary>
     public Task<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
-        UseAsync(reader => Committed(reader, group, source), source, cancel);
+        UseAsync(reader => CommittedAsync(reader, group, source), source, cancel);
 
     public void Dispose()
     {
@@ -41,13 +41,14 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
         while (_idle.TryPop(out var reader)) reader.Dispose();
     }
 
-    private async Task<T> UseAsync<T>(Func<IConsumer<byte[], byte[]>, T> use, TopicPartition source, CancellationToken cancel)
+    private async Task<T> UseAsync<T>(
+        Func<IConsumer<byte[], byte[]>, Task<T>> use, TopicPartition source, CancellationToken cancel)
     {
         await _slots.WaitAsync(cancel);
         try
         {
-            // The client's calls block; there are never more of them than readers.
-            return await Task.Run(() => Use(use, source), cancel);
+            // Most of the client's calls block; there are never more of them than readers.
+            return await Task.Run(() => UseOneAsync(use, source), cancel);
         }
         finally
         {
@@ -55,14 +56,14 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
         }
     }
 
-    private T Use<T>(Func<IConsumer<byte[], byte[]>, T> use, TopicPartition source)
+    private async Task<T> UseOneAsync<T>(Func<IConsumer<byte[], byte[]>, Task<T>> use, TopicPartition source)
     {
         IConsumer<byte[], byte[]>? reader = null;
         var sound = false;
         try
         {
             if (!_idle.TryPop(out reader)) reader = Build();
-            var result = use(reader);
+            var result = await use(reader);
             sound = true;
             return result;
         }
@@ -95,15 +96,16 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
     private IConsumer<byte[], byte[]> Build() => new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))
         .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build();
 
-    private long? Committed(IConsumer<byte[], byte[]> reader, string group, TopicPartition source)
+    private async Task<long?> CommittedAsync(IConsumer<byte[], byte[]> reader, string group, TopicPartition source)
     {
         using var admin = new DependentAdminClientBuilder(reader.Handle).Build();
         try
         {
-            // Blocks, as the client's other calls here do.
-            var answers = admin.ListConsumerGroupOffsetsAsync(
+            // The client keeps to the limit itself, which is not left to it alone.
+            var answers = await admin.ListConsumerGroupOffsetsAsync(
                 [new ConsumerGroupTopicPartitions(group, [KafkaRecords.ToKafka(source)])],
-                new ListConsumerGroupOffsetsOptions { RequestTimeout = options.RequestTimeout }).GetAwaiter().GetResult();
+                new ListConsumerGroupOffsetsOptions { RequestTimeout = options.RequestTimeout })
+                .WaitAsync(options.RequestTimeout * 2, time);
             var answer = answers.Single().Partitions.Single();
             if (answer.Error.IsError) throw new KafkaException(answer.Error);
             return answer.Offset.IsSpecial ? null : answer.Offset.Value;
@@ -112,6 +114,11 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
             || fault.Results.Exists(r => r.Error.Code == ErrorCode.GroupIdNotFound))
         {
             return null;
+        }
+        catch (TimeoutException fault)
+        {
+            throw new LogUnavailableException(
+                $"What '{group}' has committed of {source} was not answered within {options.RequestTimeout * 2}.", fault);
         }
     }
 

@@ -10,6 +10,12 @@ public sealed partial class ConsumerRunner
 {
     private static readonly TimeSpan PausedPollWait = TimeSpan.FromMilliseconds(20);
 
+    // A poll is cancelled at a stop and comes back at once; one that does not is given up, so that the owners still get to drain.
+    private static readonly TimeSpan StopPollMax = TimeSpan.FromSeconds(1);
+
+    // A consumer that hangs may leave threads behind until the process ends: those that hang one after another come ever more seldom.
+    private static readonly TimeSpan StuckBackoffMax = TimeSpan.FromMinutes(1);
+
     private readonly IPartitionedLog _log;
     private readonly ConsumerGroup _group;
     private readonly PartitionOwnerFactory _owners;
@@ -94,9 +100,11 @@ public sealed partial class ConsumerRunner
                 catch (Exception fault)
                 {
                     _rebuilds++;
+                    var backoffMax = fault is RebuildException { ConsumerIsStuck: true } ? StuckBackoffMax : _options.ErrorBackoffMax;
                     // A consumer that lived long enough to prove itself starts the backoff afresh.
-                    if (_time.GetElapsedTime(startedAt) > _options.ErrorBackoffMax * 2) failures = 0;
-                    var wait = fault is RebuildException && failures == 0 ? TimeSpan.Zero : BackoffAfter(failures);
+                    if (_time.GetElapsedTime(startedAt) > backoffMax * 2) failures = 0;
+                    var wait = fault is RebuildException && failures == 0 ? TimeSpan.Zero : BackoffAfter(failures, backoffMax);
+                    _status = _status with { EndedSince = _status.EndedSince ?? _time.GetUtcNow(), Rebuilds = _rebuilds };
                     Rebuilding(fault, _group.Name, wait);
                     if (wait > TimeSpan.Zero) await PauseAsync(wait, cancel);
                 }
@@ -110,12 +118,13 @@ public sealed partial class ConsumerRunner
 
     private async Task RunConsumerAsync(CancellationToken cancel)
     {
-        _status = _status with { EndedSince = _status.EndedSince ?? _time.GetUtcNow(), Rebuilds = _rebuilds, Faults = _faults };
         lock (_lock) (_rebuildFor, _) = (null, _resumes.RemoveAll(static _ => true));
         var consumer = _log.OpenConsumer(_group);
         var set = new OwnerSet(_group, _owners, _options, _time, _logger);
         var stallAfter = _options.PollWait * 2 > _options.PollStallAfter ? _options.PollWait * 2 : _options.PollStallAfter;
         using var watch = new PollWatch(stallAfter, _time, () => set.IsRevoking);
+        set.Revoked = watch.Renew;
+        using var hurry = cancel.UnsafeRegister(static watch => ((PollWatch)watch!).Hurry(StopPollMax), watch);
         _watch = watch;
         var gaveUp = false;
         try
@@ -170,10 +179,6 @@ public sealed partial class ConsumerRunner
             var records = await PollAsync(consumer, set, watch, stop);
             if (records.Count > 0) set.Offer(records);
         }
-        catch (OperationCanceledException) when (watch.Stalled.IsCancellationRequested && !stop.IsCancellationRequested)
-        {
-            throw new RebuildException($"Its poll did not come back within {watch.Limit}.", consumerIsStuck: true);
-        }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested && set.Fault is not null)
         {
             // Woken by the fault, which is thrown below.
@@ -223,7 +228,17 @@ public sealed partial class ConsumerRunner
     {
         var wait = set.AnyPaused ? PausedPollWait : set.AnyUncommitted ? _options.CommitInterval : _options.PollWait;
         var poll = consumer.PollAsync(set, _options.PollRecordsMax, Shorter(wait), stop);
-        return poll.IsCompletedSuccessfully ? poll.Result : await poll.AsTask().OrCancelledAsync(watch.Stalled);
+        if (poll.IsCompletedSuccessfully) return poll.Result;
+        var polling = poll.AsTask();
+        try
+        {
+            // The watch cancels: a limit after the loop was last seen, and sooner at a stop.
+            return await polling.OrCancelledAsync(watch.Stalled);
+        }
+        catch (OperationCanceledException) when (watch.Stalled.IsCancellationRequested && !polling.IsCompleted)
+        {
+            throw new RebuildException("Its poll did not come back.", consumerIsStuck: true);
+        }
     }
 
     /// <summary>Commits run beside the polls. One that fails is repeated later, with the marks of then; polling goes on.</summary>
@@ -309,10 +324,12 @@ public sealed partial class ConsumerRunner
 
     private TimeSpan Shorter(TimeSpan wait) => wait < _options.PollWait ? wait : _options.PollWait;
 
-    private TimeSpan BackoffAfter(int failures)
+    private TimeSpan BackoffAfter(int failures) => BackoffAfter(failures, _options.ErrorBackoffMax);
+
+    private TimeSpan BackoffAfter(int failures, TimeSpan max)
     {
         var wait = _options.ErrorBackoff * (1 << Math.Min(failures, 10));
-        return wait < _options.ErrorBackoffMax ? wait : _options.ErrorBackoffMax;
+        return wait < max ? wait : max;
     }
 
     private async Task PauseAsync(TimeSpan length, CancellationToken cancel)

@@ -35,6 +35,9 @@ internal sealed partial class OwnerSet(
     /// <summary>A revocation is under way: the poll takes as long as its drain does.</summary>
     public bool IsRevoking => _isRevoking;
 
+    /// <summary>Told right before <see cref="IsRevoking"/> ends.</summary>
+    public Action? Revoked { get; set; }
+
     /// <summary>Something is held, or done and not committed: polls are to come back in time for the next commit.</summary>
     public bool AnyUncommitted =>
         _owners.Values.Any(owned => owned.Owner.Held > 0 || owned.Sources.Any(source => owned.Uncommitted(source) is not null));
@@ -76,6 +79,7 @@ internal sealed partial class OwnerSet(
         }
         finally
         {
+            Revoked?.Invoke();
             _isRevoking = false;
         }
 

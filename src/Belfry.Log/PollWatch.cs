@@ -15,11 +15,15 @@ internal sealed class PollWatch : IDisposable
     private readonly TimeSpan _stallAfter;
     private readonly TimeProvider _time;
     private readonly Func<bool> _isExempt;
+    private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stalled = new();
     private readonly ITimer _timer;
     private long _seenAt;
     private long _dueAt;
     private volatile bool _isFailing;
+
+    // Under the lock: set once the loop is to stop.
+    private TimeSpan? _hurry;
 
     /// <param name="stallAfter">The longest a loop may be away.</param>
     /// <param name="time">The clock; its timestamps are what counts.</param>
@@ -29,7 +33,7 @@ internal sealed class PollWatch : IDisposable
         (_stallAfter, _time, _isExempt) = (stallAfter, time, isExempt);
         _timer = time.CreateTimer(static watch => ((PollWatch)watch!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         Seen(isFailing: false);
-        Arm(stallAfter);
+        lock (_lock) Arm_NeedsLock(stallAfter);
     }
 
     /// <summary>Cancelled once the loop is away for too long.</summary>
@@ -47,19 +51,42 @@ internal sealed class PollWatch : IDisposable
         Volatile.Write(ref _seenAt, _time.GetTimestamp());
     }
 
+    /// <summary>A bound of the loop's own has ended: what comes now has the whole limit.</summary>
+    public void Renew() => Volatile.Write(ref _seenAt, _time.GetTimestamp());
+
+    /// <summary>The loop is to stop: whoever it waits for has this long to come back, from now on.</summary>
+    public void Hurry(TimeSpan longest)
+    {
+        lock (_lock)
+        {
+            _hurry = longest;
+            Renew();
+            Arm_NeedsLock(longest);
+        }
+    }
+
     public void Dispose() => _timer.Dispose();
 
     private void Look()
     {
-        var late = _time.GetElapsedTime(Volatile.Read(ref _dueAt));
-        var left = late > LateMax ? LateMax : Away is { } away ? Limit - away : _stallAfter;
-        if (left > TimeSpan.Zero) Arm(left);
-        else _stalled.Cancel();
+        lock (_lock)
+        {
+            var late = _time.GetElapsedTime(_dueAt);
+            var limit = _hurry ?? Limit;
+            var left = late > LateMax ? LateMax : Away is { } away ? limit - away : limit;
+            if (left > TimeSpan.Zero)
+            {
+                Arm_NeedsLock(left);
+                return;
+            }
+        }
+
+        _stalled.Cancel();
     }
 
-    private void Arm(TimeSpan length)
+    private void Arm_NeedsLock(TimeSpan length)
     {
-        Volatile.Write(ref _dueAt, _time.GetTimestamp() + (long)(length.TotalSeconds * _time.TimestampFrequency));
+        _dueAt = _time.GetTimestamp() + (long)(length.TotalSeconds * _time.TimestampFrequency);
         _timer.Change(length, Timeout.InfiniteTimeSpan);
     }
 }

@@ -2,7 +2,7 @@ namespace Belfry.Sqlite;
 
 /// <summary>
 /// Tells the callers of a lot how their writes ended: a few in turn by one work item of the pool. One each would cost the writer's
-/// thread more than its rows do.
+/// thread more than its rows do. So a caller that goes on must not block on another write of its own: that one may stand behind it here.
 /// </summary>
 internal sealed class SqliteLotEnds(SqliteWriteItem[] items) : IThreadPoolWorkItem
 {

@@ -7,6 +7,7 @@ using Belfry.Kafka.Tests;
 using Belfry.Log;
 using Belfry.Outbox;
 using Belfry.Postgres;
+using Belfry.Testing;
 using Belfry.Postgres.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -184,23 +185,14 @@ public sealed class RelayKillTests
     }.ToJsonString();
 
     /// <summary>Every third append begins only after the lane must have been lost, as in a process that was frozen.</summary>
-    private sealed class FreezingLog(KafkaLog log, TimeProvider time) : IPartitionedLog
+    private sealed class FreezingLog(KafkaLog log, TimeProvider time) : ForwardingLog(log)
     {
         private int _appends;
 
-        public async ValueTask AppendAsync(IReadOnlyList<OutgoingRecord> records, CancellationToken cancel)
+        public override async ValueTask AppendAsync(IReadOnlyList<OutgoingRecord> records, CancellationToken cancel)
         {
             if (++_appends % 3 == 0) await Task.Delay(TimeSpan.FromSeconds(1.5), time, cancel);
-            await log.AppendAsync(records, cancel);
+            await base.AppendAsync(records, cancel);
         }
-
-        public ValueTask DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel) => log.DeclareAsync(topics, cancel);
-        public ILogConsumer OpenConsumer(ConsumerGroup group) => log.OpenConsumer(group);
-        public ValueTask<IReadOnlyList<LogRecord>> ReadAsync(TopicPartition source, long fromOffset, int max, CancellationToken cancel) =>
-            log.ReadAsync(source, fromOffset, max, cancel);
-        public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
-            log.OffsetsAsync(source, cancel);
-        public ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
-            log.CommittedAsync(group, source, cancel);
     }
 }

@@ -1,4 +1,5 @@
 using Belfry.Log;
+using Belfry.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belfry.Kafka.Tests;
@@ -103,23 +104,10 @@ public sealed class KafkaStallTests : IAsyncLifetime
     }
 
     /// <summary>Remembers the consumer opened last.</summary>
-    private sealed class Opened(KafkaLog log) : IPartitionedLog
+    private sealed class Opened(KafkaLog log) : ForwardingLog(log)
     {
         public KafkaLogConsumer Last { get; private set; } = null!;
 
-        public ILogConsumer OpenConsumer(ConsumerGroup group) => Last = (KafkaLogConsumer)log.OpenConsumer(group);
-
-        public ValueTask DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel) => log.DeclareAsync(topics, cancel);
-
-        public ValueTask AppendAsync(IReadOnlyList<OutgoingRecord> records, CancellationToken cancel) => log.AppendAsync(records, cancel);
-
-        public ValueTask<IReadOnlyList<LogRecord>> ReadAsync(TopicPartition source, long fromOffset, int max, CancellationToken cancel) =>
-            log.ReadAsync(source, fromOffset, max, cancel);
-
-        public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
-            log.OffsetsAsync(source, cancel);
-
-        public ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
-            log.CommittedAsync(group, source, cancel);
+        public override ILogConsumer OpenConsumer(ConsumerGroup group) => Last = (KafkaLogConsumer)base.OpenConsumer(group);
     }
 }

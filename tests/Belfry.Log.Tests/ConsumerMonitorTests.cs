@@ -30,6 +30,39 @@ public sealed class ConsumerMonitorTests
     }
 
     [Fact]
+    public void A_stop_does_not_wait_for_a_poll_that_hangs_and_drains_all_the_same()
+    {
+        _cluster.HandlerTimeMax = TimeSpan.FromSeconds(2);
+        var node = Started();
+        _log.HangsPolls = true;
+        for (var n = 0; n < 20; n++) _cluster.Append($"key-{n}");
+        _cluster.World.Run(() => _cluster.HandlerCalls == 20, TimeSpan.FromSeconds(30)).ShouldBe(RunEnd.Reached);
+        _cluster.World.Run(() => Health(node).Partitions is [{ RunningFor: not null }], TimeSpan.FromSeconds(1));
+        var stoppedAt = _cluster.World.Elapsed;
+        _cluster.Stop(node);
+        _cluster.World.Run(() => !_cluster.Runners[node].Status.IsRunning, TimeSpan.FromSeconds(30)).ShouldBe(RunEnd.Reached);
+        (_cluster.World.Elapsed - stoppedAt).ShouldBeLessThanOrEqualTo(TimeSpan.FromSeconds(6.1));
+        _cluster.Serial.Verify();
+    }
+
+    [Fact]
+    public void Consumers_that_hang_one_after_another_are_opened_ever_more_seldom_and_it_is_told_all_the_while()
+    {
+        var node = Started();
+        _log.HangsPolls = true;
+        _cluster.World.Run(length: TimeSpan.FromMinutes(5));
+        Health(node).FailsLiveness.ShouldBeTrue();
+        var opened = _log.Opened;
+        opened.ShouldBeGreaterThanOrEqualTo(6);
+        _cluster.World.Run(length: TimeSpan.FromHours(1));
+        (_log.Opened - opened).ShouldBeInRange(30, 60);
+        Health(node).FailsLiveness.ShouldBeTrue();
+        _log.HangsPolls = false;
+        _cluster.Append("after");
+        _cluster.Settle(TimeSpan.FromMinutes(3));
+    }
+
+    [Fact]
     public void A_drain_at_a_revocation_is_no_stalled_poll()
     {
         var cluster = new LaneCluster(1, partitions: 2) { HandlerTimeMax = TimeSpan.FromSeconds(45) };

@@ -49,4 +49,31 @@ public sealed class PollWatchTests
         _time.Advance(TimeSpan.FromSeconds(20));
         watch.Stalled.IsCancellationRequested.ShouldBeTrue();
     }
+
+    [Fact]
+    public void A_bound_of_its_own_that_ends_leaves_the_whole_limit()
+    {
+        using var watch = new PollWatch(Limit, _time, () => _exempt);
+        _exempt = true;
+        _time.Advance(TimeSpan.FromSeconds(19));
+        watch.Renew();
+        _exempt = false;
+        _time.Advance(Limit - TimeSpan.FromTicks(1));
+        watch.Stalled.IsCancellationRequested.ShouldBeFalse();
+        _time.Advance(TimeSpan.FromSeconds(1));
+        watch.Stalled.IsCancellationRequested.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_loop_that_is_to_stop_has_as_long_as_it_is_told()
+    {
+        using var watch = new PollWatch(Limit, _time, () => _exempt);
+        watch.Seen(isFailing: true);
+        _time.Advance(TimeSpan.FromSeconds(5));
+        watch.Hurry(TimeSpan.FromSeconds(1));
+        _time.Advance(TimeSpan.FromSeconds(1) - TimeSpan.FromTicks(1));
+        watch.Stalled.IsCancellationRequested.ShouldBeFalse();
+        _time.Advance(TimeSpan.FromTicks(1));
+        watch.Stalled.IsCancellationRequested.ShouldBeTrue();
+    }
 }

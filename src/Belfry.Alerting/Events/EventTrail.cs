@@ -131,6 +131,8 @@ public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILog
 
         if (note.Ended is { } ended)
         {
+            // The note of the receipt may come after this one: an empty value holds its place.
+            yield return Value(HintKind.FirstValue, KeyOf(ended), [], EndedFor);
             yield return new Hint { Kind = HintKind.Expiry, Key = KeyOf(ended), KeptFor = EndedFor };
             yield break;
         }

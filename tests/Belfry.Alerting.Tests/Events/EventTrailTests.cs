@@ -64,6 +64,16 @@ public class EventTrailTests
     }
 
     [Fact]
+    public async Task A_receipt_that_is_noted_after_the_end_is_not_kept_for_a_day()
+    {
+        var received = Accepted(Trigger());
+        _trail.Ended(received.Id);
+        _trail.Received(received);
+        await WriteAsync(_trail);
+        (await _trail.FindAsync(received.Id, default)).ShouldBeNull("the store knows what came of it");
+    }
+
+    [Fact]
     public async Task The_last_50_refused_events_are_kept_by_integration_in_full()
     {
         for (var i = 0; i < 60; i++)

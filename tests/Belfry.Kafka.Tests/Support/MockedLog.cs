@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Belfry.Log;
+using Belfry.Testing;
 
 namespace Belfry.Kafka.Tests;
 
@@ -7,7 +8,7 @@ namespace Belfry.Kafka.Tests;
 /// The log over a mock cluster, which does what that cannot be asked for through the client: it creates the declared topics, and removes
 /// what is past its retention when told to.
 /// </summary>
-internal sealed class MockedLog(KafkaLog log, MockCluster cluster, TimeProvider time) : IPartitionedLog
+internal sealed class MockedLog(KafkaLog log, MockCluster cluster, TimeProvider time) : ForwardingLog(log)
 {
     private const int Replicas = 3;
     private const int ReadMax = 10_000;
@@ -15,11 +16,11 @@ internal sealed class MockedLog(KafkaLog log, MockCluster cluster, TimeProvider 
 
     public IEnumerable<TopicDeclaration> Topics => _made.Values;
 
-    public ValueTask DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel)
+    public override ValueTask DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel)
     {
         foreach (var topic in topics)
             if (_made.TryAdd(topic.Name, topic)) cluster.CreateTopic(topic.Name, topic.Partitions, Replicas);
-        return log.DeclareAsync(topics, cancel);
+        return base.DeclareAsync(topics, cancel);
     }
 
     /// <summary>Of topics that are cleaned by time only; read through the log that the test sees.</summary>
@@ -37,17 +38,4 @@ internal sealed class MockedLog(KafkaLog log, MockCluster cluster, TimeProvider 
             }
         }
     }
-
-    public ValueTask AppendAsync(IReadOnlyList<OutgoingRecord> records, CancellationToken cancel) => log.AppendAsync(records, cancel);
-
-    public ILogConsumer OpenConsumer(ConsumerGroup group) => log.OpenConsumer(group);
-
-    public ValueTask<IReadOnlyList<LogRecord>> ReadAsync(TopicPartition source, long fromOffset, int max, CancellationToken cancel) =>
-        log.ReadAsync(source, fromOffset, max, cancel);
-
-    public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
-        log.OffsetsAsync(source, cancel);
-
-    public ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
-        log.CommittedAsync(group, source, cancel);
 }

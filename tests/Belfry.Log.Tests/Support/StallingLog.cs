@@ -1,7 +1,9 @@
+using Belfry.Testing;
+
 namespace Belfry.Log.Tests;
 
 /// <summary>A log whose consumers can go bad in ways that the log itself does not tell of.</summary>
-internal sealed class StallingLog(IPartitionedLog inner) : IPartitionedLog
+internal sealed class StallingLog(IPartitionedLog inner) : ForwardingLog(inner)
 {
     /// <summary>Polls of consumers opened so far never return again.</summary>
     public bool HangsPolls { get; set; }
@@ -17,25 +19,15 @@ internal sealed class StallingLog(IPartitionedLog inner) : IPartitionedLog
 
     public int Opened { get; private set; }
 
-    public ILogConsumer OpenConsumer(ConsumerGroup group)
+    public override ILogConsumer OpenConsumer(ConsumerGroup group)
     {
         Opened++;
-        return new Consumer(this, inner.OpenConsumer(group), Opened, FetchesNothing);
+        return new Consumer(this, base.OpenConsumer(group), Opened, FetchesNothing);
     }
 
-    public ValueTask DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel) => inner.DeclareAsync(topics, cancel);
-
-    public ValueTask AppendAsync(IReadOnlyList<OutgoingRecord> records, CancellationToken cancel) => inner.AppendAsync(records, cancel);
-
-    public ValueTask<IReadOnlyList<LogRecord>> ReadAsync(TopicPartition source, long fromOffset, int max, CancellationToken cancel) =>
-        inner.ReadAsync(source, fromOffset, max, cancel);
-
-    public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) => TellsNoOffsets
+    public override ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) => TellsNoOffsets
         ? new(new TaskCompletionSource<(long, long)>().Task)
-        : inner.OffsetsAsync(source, cancel);
-
-    public ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
-        inner.CommittedAsync(group, source, cancel);
+        : base.OffsetsAsync(source, cancel);
 
     private sealed class Consumer(StallingLog log, ILogConsumer inner, int number, bool fetchesNothing) : ILogConsumer
     {
