@@ -161,11 +161,17 @@ public sealed partial class LaneOwner(
         lock (_lock)
         {
             if (_fault is { } fault) throw fault;
-            var inputs = (_offered, _inbox, _stopping);
-            if (_offered.Count > 0) _offered = [];
-            if (_inbox.Count > 0) _inbox = [];
-            return inputs;
+            // Empty ones are not handed out either: what is added to them after this is the next turn's alone.
+            return (Taken(ref _offered), Taken(ref _inbox), _stopping);
         }
+    }
+
+    private static List<T> Taken<T>(ref List<T> list)
+    {
+        if (list.Count == 0) return [];
+        var taken = list;
+        list = [];
+        return taken;
     }
 
     private void Apply(LaneInput input, DateTimeOffset now)

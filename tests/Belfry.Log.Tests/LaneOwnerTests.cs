@@ -204,9 +204,56 @@ public sealed class LaneOwnerTests
         parking.Calls.ShouldBe(1);
     }
 
-    private static LaneOwner Owner(IParkedRecordStore parking) => new(
-        "g", new TopicPartition("t", 0), (_, _, _) => ValueTask.FromResult(HandlerOutcome.Success), record => record.Key,
-        (_, _, _, _) => ValueTask.CompletedTask, parking, new LaneOptions(), new Random(1), TimeProvider.System, NullLogger.Instance);
+    /// <summary>What other threads add once a turn has taken its inputs must be in the next turn's only.</summary>
+    [Fact]
+    public async Task A_record_or_an_end_that_comes_while_a_turn_begins_counts_once()
+    {
+        var end = new TaskCompletionSource<HandlerOutcome>();
+        var second = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        List<long> handled = [];
+        var time = new TimeThatInterrupts();
+        var parking = new SlowTakeOver();
+        parking.Answer.SetResult(1);
+        var owner = Owner(parking, time, (record, _, _) =>
+        {
+            handled.Add(record.Offset);
+            if (record.Offset == 0) return new(end.Task);
+            second.TrySetResult();
+            return ValueTask.FromResult(HandlerOutcome.Success);
+        });
+        time.Next.Enqueue(() => owner.Offer([Record(0)]));
+        var running = owner.RunAsync(default);
+        handled.ShouldBe([0]);
+        time.Next.Enqueue(() => end.SetResult(HandlerOutcome.Success));
+        owner.Offer([Record(1)]);
+        await second.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await owner.StopAsync(default).AsTask().WaitAsync(TimeSpan.FromSeconds(10));
+        await running.WaitAsync(TimeSpan.FromSeconds(10));
+        handled.ShouldBe([0, 1]);
+        owner.LowWaterMark(new("t", 0)).ShouldBe(2);
+    }
+
+    private static LogRecord Record(long offset) => new()
+    {
+        Source = new("t", 0), Offset = offset, AppendedAt = DateTimeOffset.UnixEpoch, Key = $"k{offset}", Value = default,
+    };
+
+    private static LaneOwner Owner(IParkedRecordStore parking, TimeProvider? time = null, RecordHandler? handler = null) => new(
+        "g", new TopicPartition("t", 0), handler ?? ((_, _, _) => ValueTask.FromResult(HandlerOutcome.Success)), record => record.Key,
+        (_, _, _, _) => ValueTask.CompletedTask, parking, new LaneOptions(), new Random(1), time ?? TimeProvider.System,
+        NullLogger.Instance);
+
+    /// <summary>Another thread's doings in the midst of a turn, which asks for the time after it has taken its inputs.</summary>
+    private sealed class TimeThatInterrupts : TimeProvider
+    {
+        public Queue<Action> Next { get; } = new();
+
+        public override DateTimeOffset GetUtcNow()
+        {
+            if (Next.TryDequeue(out var act)) act();
+            return base.GetUtcNow();
+        }
+    }
 
     private sealed class SlowTakeOver : IParkedRecordStore
     {
