@@ -3,8 +3,8 @@ using Belfry.Server.Security;
 namespace Belfry.Server.Hosting;
 
 /// <summary>
-/// <c>/health/live</c>: fails only where another process helps, so never for a store, a broker or a provider. <c>/health/ready</c>: every
-/// hop runs, has its partitions, and none is stuck. Neither says why in public; <c>/health/details</c> does, to administrators, and
+/// <c>/health/live</c>: fails only where another process helps, so never for a store, a broker or a provider. <c>/health/ready</c>: send
+/// requests here (<see cref="Readiness"/>). Neither says why in public; <c>/health/details</c> does, to administrators, and
 /// <c>/health/consumers</c>, to them and to whoever holds the metrics token.
 /// </summary>
 internal static class HealthEndpoints
@@ -19,10 +19,8 @@ internal static class HealthEndpoints
 
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/health/live", (ServerShape shape) =>
-            Answer(!shape.Consumers.Healths.Any(health => health.FailsLiveness), "live")).Public();
-        routes.MapGet("/health/ready", (HopRunner hops, ServerShape shape) => Answer(
-            hops.AllRun && shape.Consumers.Healths.All(health => health is { IsAssigned: true, IsUnhealthy: false }), "ready")).Public();
+        routes.MapGet("/health/live", (Readiness readiness) => Answer(readiness.IsLive, "live")).Public();
+        routes.MapGet("/health/ready", async (Readiness readiness) => Answer(await readiness.IsReadyAsync(), "ready")).Public();
         routes.MapGet("/health/details", (HopRunner hops) => Results.Json(new HealthDetails(hops.Statuses), HostJson.Default.HealthDetails))
             .RequireAuthorization(Policies.Administrator);
         routes.MapGet("/health/consumers", (ServerShape shape) =>

@@ -32,15 +32,6 @@ internal sealed partial class HopRunner(
         }
     }
 
-    /// <summary>True once all hops run.</summary>
-    public bool AllRun
-    {
-        get
-        {
-            lock (_lock) return _statuses.Length > 0 && _statuses.All(status => status.Running);
-        }
-    }
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         // Links in messages need the address, and with port 0 that is known only once the server listens.

@@ -39,6 +39,9 @@ internal static class HostLogging
             provider.GetRequiredService<HopThreads>(), provider.GetRequiredService<IHostApplicationLifetime>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<HopRunner>>()));
         services.AddHostedService(provider => provider.GetRequiredService<HopRunner>());
+        services.AddSingleton(provider => Readiness.Of(
+            provider.GetRequiredService<HopRunner>(), provider.GetRequiredService<ServerShape>(),
+            provider.GetRequiredService<IHostApplicationLifetime>()));
         services.AddHostedService(provider => new StartupNotice(
             provider.GetRequiredService<ServerShape>(), provider.GetRequiredService<AdministratorGate>(),
             provider.GetService<DemoSecrets>(),
