@@ -22,7 +22,7 @@ public static class ClusterTables
     {
         var applied = await PostgresSchema.MigrateAsync(options, cancel);
         await using var database = PostgresDatabase.Open(options);
-        await AlertingSchema.MigrateAsync(new PostgresOutboxStore(database), SqlDialect.Postgres, Steps, cancel);
+        await AlertingSchema.MigrateAsync(new PostgresOutboxStore(database), SqlDialect.Postgres, Steps, options.MigrationMax, cancel);
         return applied;
     }
 }

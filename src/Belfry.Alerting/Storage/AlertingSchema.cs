@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using Belfry.Outbox;
 using Dapper;
 
@@ -13,14 +14,25 @@ public sealed record SchemaStep(string Module, int Number, string Sql);
 /// <summary>Brings the alerting tables up to date.</summary>
 public static class AlertingSchema
 {
+    /// <summary>What a step may take where nobody says otherwise: it may rewrite a table.</summary>
+    public static readonly TimeSpan StepMax = TimeSpan.FromMinutes(10);
+
     /// <summary>
     /// Runs what has not run yet, each step in its own transaction. Safe to repeat; of several that start at once, one runs a step.
     /// </summary>
-    public static async Task MigrateAsync(IOutboxStore store, SqlDialect dialect, IReadOnlyList<SchemaStep> steps, CancellationToken cancel)
+    /// <param name="store">Where the tables are.</param>
+    /// <param name="dialect">Its.</param>
+    /// <param name="steps">Of all modules; those of one module in order.</param>
+    /// <param name="stepMax">The longest that one step, or the wait for another starter's, may take; whole seconds count.</param>
+    /// <param name="cancel">Ends it between statements.</param>
+    /// <exception cref="StoreUnavailableException">The store is away, or it took too long: the step was not made. Retryable.</exception>
+    public static async Task MigrateAsync(
+        IOutboxStore store, SqlDialect dialect, IReadOnlyList<SchemaStep> steps, TimeSpan stepMax, CancellationToken cancel)
     {
+        var seconds = (int)Math.Ceiling(stepMax.TotalSeconds);
         await store.WriteAsync(tx =>
         {
-            Lock(tx.Connection, dialect);
+            Begin(tx.Connection, dialect, seconds);
             tx.Connection.Execute(
                 "create table if not exists alerting_schema (module text not null, number bigint not null, primary key (module, number))");
             return ValueTask.FromResult(true);
@@ -28,20 +40,24 @@ public static class AlertingSchema
         foreach (var step in steps)
             await store.WriteAsync(tx =>
             {
-                Lock(tx.Connection, dialect);
+                Begin(tx.Connection, dialect, seconds);
                 var done = tx.Connection.ExecuteScalar<long>(
                     "select count(*) from alerting_schema where module = @Module and number = @Number", new { step.Module, step.Number });
                 if (done > 0) return ValueTask.FromResult(true);
-                tx.Connection.Execute(dialect.Spell(step.Sql));
+                tx.Connection.Execute(dialect.Spell(step.Sql), commandTimeout: seconds);
                 tx.Connection.Execute(
                     "insert into alerting_schema (module, number) values (@Module, @Number)", new { step.Module, step.Number });
                 return ValueTask.FromResult(true);
             }, cancel);
     }
 
-    /// <summary><c>if not exists</c> alone may collide with itself.</summary>
-    private static void Lock(DbConnection connection, SqlDialect dialect)
+    /// <summary>
+    /// One starter at a time, for <c>if not exists</c> alone may collide with itself; under the limit of steps, not of requests.
+    /// </summary>
+    private static void Begin(DbConnection connection, SqlDialect dialect, int seconds)
     {
-        if (dialect.LockSchema.Length > 0) connection.Execute(dialect.LockSchema);
+        if (dialect.LetRun.Length > 0)
+            connection.Execute(string.Format(CultureInfo.InvariantCulture, dialect.LetRun, seconds * 1000L));
+        if (dialect.LockSchema.Length > 0) connection.Execute(dialect.LockSchema, commandTimeout: seconds);
     }
 }

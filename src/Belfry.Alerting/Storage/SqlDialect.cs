@@ -18,12 +18,18 @@ namespace Belfry.Alerting.Storage;
 /// <c>{keep out of TABLE}</c> in schema scripts.
 /// </param>
 /// <param name="LockSchema">Keeps other starters out until the transaction ends; empty where one process has the database.</param>
-public sealed record SqlDialect(string Name, string Bytes, string ByKey, string TextsOfJson, string KeepOut, string LockSchema)
+/// <param name="LetRun">
+/// Lets each statement of the transaction run for <c>{0}</c> ms, whatever limit the server has for others; empty where it has none.
+/// </param>
+public sealed record SqlDialect(
+    string Name, string Bytes, string ByKey, string TextsOfJson, string KeepOut, string LockSchema, string LetRun)
 {
-    public static SqlDialect Sqlite { get; } = new("SQLite", "blob", "without rowid", "select value from json_each({0})", "", "");
+    public static SqlDialect Sqlite { get; } = new(
+        "SQLite", "blob", "without rowid", "select value from json_each({0})", KeepOut: "", LockSchema: "", LetRun: "");
+
     public static SqlDialect Postgres { get; } = new(
         "PostgreSQL", "bytea", "", "select json_array_elements_text({0}::json)", "lock table {0} in exclusive mode;",
-        "select pg_advisory_xact_lock(7089070089000131)");
+        "select pg_advisory_xact_lock(7089070089000131)", "set local statement_timeout = {0}");
 
     /// <summary>
     /// A list of ids as one parameter, made by <see cref="JsonOf"/>: the statement's text is the same for any length and planned once.

@@ -80,7 +80,9 @@ internal sealed partial class ServerShape : IAsyncDisposable
                 ports.LogName, async () => await ports.Log.DeclareAsync(shape.Topics.All, cancel), cancel);
             await patience.UntilAnsweredAsync($"{ports.LogName} or {ports.StoreName}", async () =>
             {
-                await AlertingSchema.MigrateAsync(ports.Store, ports.Dialect, [.. ClusterTables.Steps, SharedKeys.Schema], cancel);
+                await AlertingSchema.MigrateAsync(
+                    ports.Store, ports.Dialect, [.. ClusterTables.Steps, SharedKeys.Schema],
+                    options.Cluster?.Postgres.MigrationMax ?? AlertingSchema.StepMax, cancel);
                 if (ports.AreShared)
                     await SharedKeys.CheckAsync(ports, options.KeysPath, [LinksKeyOf(options), SecretsKeyOf(options)], cancel);
                 await ports.CheckPositionsAsync(shape.Topics, cancel);

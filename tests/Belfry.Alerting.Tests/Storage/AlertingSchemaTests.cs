@@ -20,8 +20,9 @@ public class AlertingSchemaTests : IDisposable
     [Fact]
     public async Task All_steps_of_all_modules_run_once_whoever_starts_at_the_same_time()
     {
-        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => AlertingSchema.MigrateAsync(_store.Store, _store.Dialect, All, default)));
-        await AlertingSchema.MigrateAsync(_store.Store, _store.Dialect, All, default);
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ =>
+            AlertingSchema.MigrateAsync(_store.Store, _store.Dialect, All, AlertingSchema.StepMax, default)));
+        await AlertingSchema.MigrateAsync(_store.Store, _store.Dialect, All, AlertingSchema.StepMax, default);
         var count = await _store.Store.ReadAsync(
             connection => ValueTask.FromResult(connection.ExecuteScalar<long>("select count(*) from alerting_schema")), default);
         count.ShouldBe(All.Select(step => (step.Module, step.Number)).Distinct().Count());

@@ -20,6 +20,8 @@ public sealed class IncidentDirectoryOnPostgresTests() : IncidentDirectoryTests(
 
 public sealed class IncidentFoldOnPostgresTests() : IncidentFoldTests(TestStore.OnPostgres);
 
+public sealed class MigrationOnPostgresTests() : MigrationTests(TestStore.OnPostgres);
+
 public sealed class PeopleStoreOnPostgresTests() : PeopleStoreTests(TestStore.OnPostgres);
 
 public sealed class ScheduleStoreOnPostgresTests() : ScheduleStoreTests(TestStore.OnPostgres);

@@ -25,7 +25,7 @@ internal sealed class TestStore(IOutboxStore store, SqlDialect dialect, Action e
         var template = Templates.GetOrAdd(string.Join(',', steps), _ => new Lazy<SqliteMemoryOutboxStore>(() =>
         {
             var store = new SqliteMemoryOutboxStore();
-            AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, steps, default).GetAwaiter().GetResult();
+            AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, steps, AlertingSchema.StepMax, default).GetAwaiter().GetResult();
             return store;
         }));
         var clone = template.Value.Clone();
@@ -37,7 +37,7 @@ internal sealed class TestStore(IOutboxStore store, SqlDialect dialect, Action e
     {
         var schema = await TestSchema.CreateAsync();
         var store = new PostgresOutboxStore(schema.Database);
-        await AlertingSchema.MigrateAsync(store, SqlDialect.Postgres, steps, default);
+        await AlertingSchema.MigrateAsync(store, SqlDialect.Postgres, steps, AlertingSchema.StepMax, default);
         return new TestStore(store, SqlDialect.Postgres, () => Task.Run(() => schema.DisposeAsync().AsTask()).GetAwaiter().GetResult());
     }).GetAwaiter().GetResult();
 

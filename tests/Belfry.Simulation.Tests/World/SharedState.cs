@@ -75,7 +75,7 @@ internal sealed class SharedState
     {
         var store = new SqliteMemoryOutboxStore();
         NodeOutboxStore.Now(new ValueTask(
-            AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, Pipeline.SchemaSteps, CancellationToken.None)));
+            AlertingSchema.MigrateAsync(store, SqlDialect.Sqlite, Pipeline.SchemaSteps, AlertingSchema.StepMax, CancellationToken.None)));
         NodeOutboxStore.Now(store.WriteAsync(tx =>
         {
             tx.Connection.Execute("""
