@@ -21,6 +21,9 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
     public const string Scope = "incidents";
     private static readonly TimeSpan PruneInterval = TimeSpan.FromHours(1);
 
+    // While lots are full: what comes in must not outrun what goes, nor turns wait for it.
+    private static readonly TimeSpan PruneAgain = TimeSpan.FromSeconds(5);
+
     private readonly PartitionFence _fence = new(Scope, partition);
     private readonly IncidentDecoder _decoder = new(ports.Topics, partition);
     private readonly OutboxRelay _relay =
@@ -30,7 +33,7 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
     private readonly KnownIds _known = new();
     private IncidentCore _core = new();
     private Task? _relaying;
-    private DateTimeOffset? _prunedAt;
+    private DateTimeOffset? _pruneAt;
 
     public static string LaneOf(int partition) => $"{Scope}/{partition}";
 
@@ -95,25 +98,25 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
         List<EventState> states = [.. turn.States, .. faults.Select(fault => FailedState(fault.Record, fault.Reason, turn.Now))];
         var documents = turn.Changed.Select(IncidentTables.Document).ToList();
         var created = turn.Changed.Where(incident => !_numbers.ContainsKey(incident.Id)).ToList();
-        var prune = _prunedAt is null || turn.Now - _prunedAt >= PruneInterval;
-        var firstNumber = await ports.Store.WriteAsync(async tx =>
+        var prune = _pruneAt is null || turn.Now >= _pruneAt;
+        var (firstNumber, leftSome) = await ports.Store.WriteAsync(async tx =>
         {
             _fence.Check(tx.Connection);
             var first = created.Count == 0 ? 0 : IncidentTables.TakeNumbers(tx.Connection, created.Count);
             IncidentTables.Write(tx.Connection, partition, [.. Numbered(turn.Changed, first).Zip(documents)]);
             IncidentTables.Write(tx.Connection, partition, states);
             IncidentTables.Write(tx.Connection, partition, turn.ChangeEvents);
-            if (prune) IncidentTables.Prune(tx.Connection, partition, turn.Now);
+            var left = prune && IncidentTables.Prune(tx.Connection, ports.Dialect, partition, turn.Now);
             _fence.SavePositions(tx.Connection, batch);
             if (records.Count > 0) await tx.AddAsync(LaneOf(partition), records);
-            return first;
+            return (first, left);
         }, cancel);
         foreach (var incident in created) _numbers[incident.Id] = firstNumber++;
         foreach (var incident in turn.Changed)
             if (incident.Status == IncidentStatus.Resolved) _numbers.Remove(incident.Id);
         foreach (var state in states)
             if (state.Progress != EventProgress.Failed) _known.Add(state.Id);
-        if (prune) _prunedAt = turn.Now;
+        if (prune) _pruneAt = turn.Now + (leftSome ? PruneAgain : PruneInterval);
         _core.End();
         _relay.Poke();
         ports.Changes.Poke();

@@ -13,7 +13,7 @@ internal static class IncidentTables
     public static readonly TimeSpan ChangeEventRetention = TimeSpan.FromDays(90);
 
     /// <summary>A prune removes at most this many rows of each table.</summary>
-    private const int PruneRowsMax = 10_000;
+    public const int PruneRowsMax = 2_000;
 
     private static readonly string[] IncidentColumns =
         ["id", "number", "partition_no", "service_id", "status", "urgency", "created_at", "updated_at", "responders", "document"];
@@ -110,22 +110,28 @@ internal static class IncidentTables
             }),
         ]);
 
-    /// <summary>Removes what is past its retention, a bounded lot at a time.</summary>
-    public static void Prune(DbConnection connection, int partition, DateTimeOffset now)
+    /// <summary>Removes what is past its retention, a bounded lot of each table; true when there may be more.</summary>
+    public static bool Prune(DbConnection connection, SqlDialect dialect, int partition, DateTimeOffset now)
     {
-        // A state is written after its id was made, so those to go are among the ids of that time and before.
-        Prune("event_state", EventStateRetention, "id < @firstId and ");
-        Prune("change_event", ChangeEventRetention, "");
-
-        void Prune(string table, TimeSpan retention, string narrowed)
-        {
-            var before = (now - retention).ToUnixTimeMilliseconds();
-            connection.Execute(
-                $"delete from {table} where id in " +
-                $"(select id from {table} where {narrowed}partition_no = @partition and at_ms < @before limit {PruneRowsMax})",
-                new { partition, before, firstId = Id.FirstOf(before) });
-        }
+        var before = (now - EventStateRetention).ToUnixTimeMilliseconds();
+        var states = connection.Execute(PruneStates(dialect), new { before, firstId = Id.FirstOf(before) });
+        var changes = connection.Execute(
+            $"delete from change_event where id in " +
+            $"(select id from change_event where partition_no = @partition and at_ms < @before limit {PruneRowsMax})",
+            new { partition, before = (now - ChangeEventRetention).ToUnixTimeMilliseconds() });
+        return states >= PruneRowsMax || changes >= PruneRowsMax;
     }
+
+    /// <summary>
+    /// A state is written after its id was made, so those to go come first by id. They are those of all partitions, whose ids lie
+    /// side by side: whichever owner comes removes them. That breaks no fence, for no decision rests on a state past its retention, and
+    /// one that its owner is writing anew at this moment is passed over.
+    /// </summary>
+    internal static string PruneStates(SqlDialect dialect) => $"""
+        with gone as materialized (
+            select id from event_state where id < @firstId and at_ms < @before order by id limit {PruneRowsMax} {dialect.SkipLocked})
+        delete from event_state where id in (select id from gone)
+        """;
 
     internal static NumberedIncident Read((long Number, string Document) row) =>
         new(row.Number, JsonSerializer.Deserialize(row.Document, IncidentJson.Default.Incident)

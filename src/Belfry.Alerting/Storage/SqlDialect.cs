@@ -21,15 +21,18 @@ namespace Belfry.Alerting.Storage;
 /// <param name="LetRun">
 /// Lets each statement of the transaction run for <c>{0}</c> ms, whatever limit the server has for others; empty where it has none.
 /// </param>
+/// <param name="SkipLocked">
+/// Ends a query of rows to delete: takes those that nobody else is writing; empty where there is one writer.
+/// </param>
 public sealed record SqlDialect(
-    string Name, string Bytes, string ByKey, string TextsOfJson, string KeepOut, string LockSchema, string LetRun)
+    string Name, string Bytes, string ByKey, string TextsOfJson, string KeepOut, string LockSchema, string LetRun, string SkipLocked)
 {
     public static SqlDialect Sqlite { get; } = new(
-        "SQLite", "blob", "without rowid", "select value from json_each({0})", KeepOut: "", LockSchema: "", LetRun: "");
+        "SQLite", "blob", "without rowid", "select value from json_each({0})", KeepOut: "", LockSchema: "", LetRun: "", SkipLocked: "");
 
     public static SqlDialect Postgres { get; } = new(
         "PostgreSQL", "bytea", "", "select json_array_elements_text({0}::json)", "lock table {0} in exclusive mode;",
-        "select pg_advisory_xact_lock(7089070089000131)", "set local statement_timeout = {0}");
+        "select pg_advisory_xact_lock(7089070089000131)", "set local statement_timeout = {0}", "for update skip locked");
 
     /// <summary>
     /// A list of ids as one parameter, made by <see cref="JsonOf"/>: the statement's text is the same for any length and planned once.

@@ -14,6 +14,8 @@ public sealed class CatalogReaderOnPostgresTests() : CatalogReaderTests(TestStor
 
 public sealed class CatalogStoreOnPostgresTests() : CatalogStoreTests(TestStore.OnPostgres);
 
+public sealed class EventStatePruneOnPostgresTests() : EventStatePruneTests(TestStore.OnPostgres);
+
 public sealed class EventLookupOnPostgresTests() : EventLookupTests(TestStore.OnPostgres);
 
 public sealed class IncidentDirectoryOnPostgresTests() : IncidentDirectoryTests(TestStore.OnPostgres);
