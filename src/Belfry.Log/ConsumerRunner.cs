@@ -56,12 +56,13 @@ public sealed partial class ConsumerRunner
     public ConsumerStatus Status => _status;
 
     /// <summary>
-    /// How long the loop has not come back from its consumer; null when it is not polling, or a drain with its own bound is under way.
+    /// How long the loop has not come back from its consumer, without the time for which the process was frozen; null when it is not
+    /// polling, or a drain with its own bound is under way.
     /// </summary>
     public TimeSpan? PollAge => _watch?.Away;
 
     /// <summary>True while the loop is away for longer than <see cref="ConsumerOptions.PollStallAfter"/>.</summary>
-    public bool IsPollStalled => _watch is { Away: { } away } watch && away > watch.Limit;
+    public bool IsPollStalled => _watch is { IsStalled: true };
 
     /// <summary>Asks the loop to end a pause of a partition that nobody here wants. Any thread.</summary>
     public void RequestResume(TopicPartition source)

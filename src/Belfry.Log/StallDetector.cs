@@ -18,7 +18,7 @@ public sealed class StallDetector(string group, ConsumerOptions options, TimeSpa
     /// <summary>One look; call it about once an interval, with snapshots in the order of their times.</summary>
     public StallReport Look(ConsumerSnapshot now)
     {
-        // A process that was frozen saw nothing meanwhile.
+        // As for polls (PollWatch): of a time in which nobody looked, as when the process was frozen, no more counts than looks are apart.
         var passed = _lookedAt is { } last ? TimeSpan.FromTicks(Math.Clamp((now.At - last).Ticks, 0, (interval * 2).Ticks)) : TimeSpan.Zero;
         _lookedAt = now.At;
         Release(now.Status, passed);

@@ -77,6 +77,24 @@ public sealed class ConsumerMonitorTests
     }
 
     [Fact]
+    public void A_process_that_was_frozen_is_live_and_keeps_its_consumer()
+    {
+        var node = Started();
+        _cluster.Append("before");
+        _cluster.World.Run(() => _cluster.HandlerCalls == 1);
+        for (var n = 0; n < 5; n++)
+        {
+            _cluster.World.Run(length: TimeSpan.FromSeconds(30.7));
+            _cluster.Freeze(node, TimeSpan.FromSeconds(60));
+            _cluster.World.Run(() => !node.IsFrozen && Health(node).FailsLiveness, TimeSpan.FromSeconds(90)).ShouldBe(RunEnd.TimeUp);
+        }
+
+        _cluster.Append("after");
+        _cluster.Settle(TimeSpan.FromSeconds(20));
+        (_cluster.Runners[node].Status.Rebuilds, _log.Opened).ShouldBe((0, 1));
+    }
+
+    [Fact]
     public void A_leaked_pause_is_ended_without_a_new_consumer()
     {
         var node = StartedPaused();
