@@ -11,7 +11,9 @@ public sealed record ConsumerMonitorOptions
     /// <summary>The longest one question to the log may take; what is not answered is unknown. Default 2 s.</summary>
     public TimeSpan AnswerTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>After so many unanswered questions the rest of a look asks no more. Default 3.</summary>
+    /// <summary>
+    /// So many questions to the log go side by side, and after so many unanswered ones the rest of a look asks no more. Default 3.
+    /// </summary>
     public int UnansweredMax { get; init; } = 3;
 }
 
@@ -31,13 +33,11 @@ public sealed partial class ConsumerMonitor : IDisposable
     private readonly long _startedAt;
 
     // Replaced as a whole, read by anybody.
-    private volatile Watched[] _watched = [];
+    private volatile WatchedConsumer[] _watched = [];
     private volatile bool _logAnswers = true;
 
-    // The worker's own: of one look.
-    private readonly Dictionary<TopicPartition, long> _ends = [];
+    // The worker's own.
     private int _turn;
-    private int _unanswered;
 
     /// <param name="log">Its topics declared.</param>
     /// <param name="topics">The declarations of all topics that watched consumers read.</param>
@@ -59,7 +59,7 @@ public sealed partial class ConsumerMonitor : IDisposable
     public IReadOnlyList<ConsumerHealth> Healths => [.. _watched.Select(Current)];
 
     /// <summary>Begins to look after a consumer. Once each, before it runs.</summary>
-    public void Watch(ConsumerRunner runner) => _watched = [.. _watched, new Watched(runner, _options.Interval)];
+    public void Watch(ConsumerRunner runner) => _watched = [.. _watched, new WatchedConsumer(runner, _options.Interval)];
 
     /// <summary>Looks once an interval until cancelled; ends for no other reason.</summary>
     public async Task RunAsync(CancellationToken cancel)
@@ -85,39 +85,36 @@ public sealed partial class ConsumerMonitor : IDisposable
     /// <summary>One look at all consumers.</summary>
     public async ValueTask LookOnceAsync(CancellationToken cancel)
     {
-        _ends.Clear();
-        _unanswered = 0;
         var watched = _watched;
-        var answered = 0;
-        for (var at = 0; at < watched.Length; at++)
+        var questions = new LogQuestions(_options, _time, NotAnswered);
+        // Each time another one first: where answers are slow, the last ones get none.
+        List<ConsumerGlance> glances =
+            [.. watched.Select((_, at) => new ConsumerGlance(watched[(at + _turn) % watched.Length], _partitions))];
+        await AskAsync(glances, questions, cancel);
+        foreach (var glance in glances)
         {
-            // Each time another one first: where answers are slow, the last ones get none.
-            var one = watched[(at + _turn) % watched.Length];
-            var status = one.Runner.Status;
-            var owned = await OwnedAsync(one, status, cancel);
-            var unowned = status is { IsRunning: true, Partitions.Count: 0 } ? await UnownedAsync(one.Runner.Group, cancel) : [];
-            answered += owned.Count + unowned.Count;
+            var one = glance.One;
             one.Report = one.Detector.Look(new ConsumerSnapshot
             {
                 At = _time.GetElapsedTime(_startedAt),
                 Now = _time.GetUtcNow(),
-                Status = status,
+                Status = glance.Status,
                 IsPollStalled = one.Runner.IsPollStalled,
-                LogAnswers = owned.Count + unowned.Count > 0,
-                Owned = owned,
-                Unowned = unowned,
+                LogAnswers = glance.LogAnswers,
+                Owned = glance.Owned,
+                Unowned = glance.Unowned,
             });
             CarryOut(one, one.Report);
         }
 
         _turn++;
-        _logAnswers = answered > 0 || _unanswered == 0;
+        _logAnswers = questions.AllAnswered || glances.Any(glance => glance.LogAnswers);
     }
 
     /// <summary>Ends the metrics.</summary>
     public void Dispose() => _meter.Dispose();
 
-    private ConsumerHealth Current(Watched one)
+    private ConsumerHealth Current(WatchedConsumer one)
     {
         var status = one.Runner.Status;
         var waited = _time.GetUtcNow() - status.StartedAt >= one.Runner.Options.AssignmentGrace;
@@ -132,85 +129,25 @@ public sealed partial class ConsumerMonitor : IDisposable
         };
     }
 
-    private async ValueTask<Dictionary<TopicPartition, LogOffsets>> OwnedAsync(
-        Watched one, ConsumerStatus status, CancellationToken cancel)
+    /// <summary>Each kind of question for all consumers at once, since partitions of several have the same ends.</summary>
+    private async ValueTask AskAsync(List<ConsumerGlance> glances, LogQuestions questions, CancellationToken cancel)
     {
-        var owned = new Dictionary<TopicPartition, LogOffsets>();
-        foreach (var partition in status.Partitions)
-        {
-            var source = partition.Source;
-            if (await EndAsync(source, cancel) is not { } end) continue;
-            // Only the owner commits: what the group had before needs to be asked for once.
-            var committed = partition.Committed ?? (one.Committed.TryGetValue(source, out var asked) ? asked : null);
-            if (committed is null)
-            {
-                if (await CommittedAsync(one.Runner.Group.Name, source, cancel) is not { } answer) continue;
-                committed = one.Committed[source] = answer;
-            }
-
-            var next = partition.Position ?? committed.Value;
-            if (next < end && one.Stands(source, next))
-            {
-                // The last records may be gone: aborted, compacted away. What cannot be read is not missed.
-                var read = await AskAsync(limit => _log.ReadAsync(source, next, 1, limit), cancel);
-                if (read is null) continue;
-                if (read.Count == 0) end = next;
-            }
-
-            owned[source] = new LogOffsets(committed.Value, end);
-        }
-
-        one.Remember(status);
-        return owned;
+        var ends = await questions.AskEachAsync(
+            glances.SelectMany(glance => glance.Sources),
+            async (source, limit) => (await _log.OffsetsAsync(source, limit)).End, cancel);
+        var committed = await questions.AskEachAsync(
+            glances.SelectMany(glance => glance.Uncommitted).Where(asked => ends.ContainsKey(asked.Source)),
+            async (asked, limit) =>
+                await _log.CommittedAsync(asked.Group, asked.Source, limit) ?? (await _log.OffsetsAsync(asked.Source, limit)).Start,
+            cancel);
+        foreach (var glance in glances) glance.TakeOffsets(ends, committed);
+        var found = await questions.AskEachAsync(
+            glances.SelectMany(glance => glance.Standing),
+            async (at, limit) => (await _log.ReadAsync(at.Source, at.Next, 1, limit)).Count > 0, cancel);
+        foreach (var glance in glances) glance.TakeRecords(found);
     }
 
-    private async ValueTask<Dictionary<TopicPartition, LogOffsets>> UnownedAsync(ConsumerGroup group, CancellationToken cancel)
-    {
-        var unowned = new Dictionary<TopicPartition, LogOffsets>();
-        foreach (var topic in group.Topics)
-            for (var number = 0; number < _partitions[topic]; number++)
-            {
-                var source = new TopicPartition(topic, number);
-                if (await EndAsync(source, cancel) is { } end && await CommittedAsync(group.Name, source, cancel) is { } committed)
-                    unowned[source] = new LogOffsets(committed, end);
-            }
-
-        return unowned;
-    }
-
-    private async ValueTask<long?> EndAsync(TopicPartition source, CancellationToken cancel)
-    {
-        if (_ends.TryGetValue(source, out var known)) return known;
-        var offsets = await AskAsync(async limit => new Extent(await _log.OffsetsAsync(source, limit)), cancel);
-        if (offsets is not null) _ends[source] = offsets.Offsets.End;
-        return offsets?.Offsets.End;
-    }
-
-    private async ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel)
-    {
-        var answer = await AskAsync(async limit => new Extent(
-            (await _log.CommittedAsync(group, source, limit) ?? (await _log.OffsetsAsync(source, limit)).Start, 0)), cancel);
-        return answer?.Offsets.Start;
-    }
-
-    /// <summary>Null: not answered, or not asked since too much was not answered.</summary>
-    private async ValueTask<T?> AskAsync<T>(Func<CancellationToken, ValueTask<T>> ask, CancellationToken cancel) where T : class
-    {
-        if (_unanswered >= _options.UnansweredMax) return null;
-        using var limit = new CancellationTokenSource(_options.AnswerTimeout, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancel);
-        try
-        {
-            return await ask(either.Token).AsTask().OrCancelledAsync(either.Token);
-        }
-        catch (Exception fault) when (!cancel.IsCancellationRequested)
-        {
-            if (_unanswered++ == 0) NotAnswered(fault.Message);
-            return null;
-        }
-    }
-
-    private void CarryOut(Watched one, StallReport report)
+    private void CarryOut(WatchedConsumer one, StallReport report)
     {
         foreach (var source in report.ToResume) one.Runner.RequestResume(source);
         if (report.RebuildFor is { } reason) one.Runner.RequestRebuild(reason);
@@ -231,50 +168,6 @@ public sealed partial class ConsumerMonitor : IDisposable
 
         if (health.Class == StallClass.None) Recovered(health.Group, one.Told);
         one.Told = health.Class;
-    }
-
-    private sealed record Extent((long Start, long End) Offsets);
-
-    /// <summary>One consumer under watch. All but the report is the worker's own.</summary>
-    private sealed class Watched(ConsumerRunner runner, TimeSpan interval)
-    {
-        private readonly Dictionary<TopicPartition, StallClass> _classes = [];
-        private Dictionary<TopicPartition, long?> _positions = [];
-        private int _rebuilds;
-        private volatile StallReport _report = new(
-            new ConsumerHealth { Group = runner.Group.Name, Class = StallClass.None }, [], null);
-
-        public ConsumerRunner Runner => runner;
-        public StallDetector Detector { get; } = new(runner.Group.Name, runner.Options, interval);
-        public Dictionary<TopicPartition, long?> Committed { get; } = [];
-        public StallClass Told { get; set; }
-
-        public StallReport Report
-        {
-            get => _report;
-            set => _report = value;
-        }
-
-        /// <summary>True when it was there at the last look already, and nothing was handed out since.</summary>
-        public bool Stands(TopicPartition source, long next) =>
-            _positions.TryGetValue(source, out var before) && (before is null || before == next);
-
-        public void Remember(ConsumerStatus status)
-        {
-            _positions = status.Partitions.ToDictionary(p => p.Source, p => p.Position);
-            foreach (var source in Committed.Keys.Where(s => status.Rebuilds != _rebuilds || !_positions.ContainsKey(s)).ToList())
-                Committed.Remove(source);
-            _rebuilds = status.Rebuilds;
-        }
-
-        /// <summary>True when the partition was of another class and now is of an unhealthy one.</summary>
-        public bool Turned(PartitionHealth partition)
-        {
-            var before = _classes.GetValueOrDefault(partition.Source);
-            if (partition.Class == StallClass.None) _classes.Remove(partition.Source);
-            else _classes[partition.Source] = partition.Class;
-            return partition.Class > StallClass.Breaker && partition.Class != before;
-        }
     }
 
     [LoggerMessage(1041, LogLevel.Error, "Looking after the consumers failed; it goes on")]

@@ -159,6 +159,36 @@ public sealed class ConsumerMonitorTests
     }
 
     [Fact]
+    public void A_log_that_answers_slowly_is_asked_a_few_questions_at_once_and_all_partitions_are_known_within_one_look()
+    {
+        const int Partitions = 24;
+        var cluster = new LaneCluster(1, partitions: Partitions) { Wrap = log => _log = new StallingLog(log) };
+        var node = cluster.StartNode();
+        cluster.World.Run(() => cluster.Runners[node].Status.Partitions.Count == Partitions, TimeSpan.FromSeconds(20));
+        _log.BeforeOffsets = () => Task.Delay(TimeSpan.FromSeconds(1), node.Time, default);
+        cluster.World.Run(length: TimeSpan.FromSeconds(30));
+        var before = _log.Questions.Asked;
+        cluster.World.Run(() => _log.Questions.Asked > before, TimeSpan.FromSeconds(20));
+        cluster.World.Run(() => _log.Questions.Asked == before + Partitions, TimeSpan.FromSeconds(9)).ShouldBe(RunEnd.Reached);
+        _log.Questions.TogetherMax.ShouldBe(3);
+        cluster.World.Run(length: TimeSpan.FromSeconds(3));
+        cluster.Monitors[node].Healths.Single().Partitions.Count(partition => partition.End is not null).ShouldBe(Partitions);
+    }
+
+    [Fact]
+    public void A_log_that_does_not_answer_is_asked_no_more_than_three_questions_a_look_and_the_look_ends_with_one_limit()
+    {
+        var cluster = new LaneCluster(1, partitions: 24) { Wrap = log => _log = new StallingLog(log) };
+        var node = cluster.StartNode();
+        cluster.World.Run(length: TimeSpan.FromSeconds(20));
+        _log.TellsNoOffsets = true;
+        var before = _log.Questions.Asked;
+        cluster.World.Run(() => _log.Questions.Asked > before, TimeSpan.FromSeconds(20)).ShouldBe(RunEnd.Reached);
+        cluster.World.Run(length: TimeSpan.FromSeconds(36));
+        (_log.Questions.Asked - before).ShouldBe(4 * 3, "looks are 10 s apart, and each of these takes 2 s");
+    }
+
+    [Fact]
     public void A_log_that_is_down_for_an_hour_is_never_unhealthy()
     {
         var node = Started();

@@ -19,15 +19,29 @@ internal sealed class StallingLog(IPartitionedLog inner) : ForwardingLog(inner)
 
     public int Opened { get; private set; }
 
+    /// <summary>What comes before an answer about offsets. Default: nothing.</summary>
+    public Func<Task> BeforeOffsets { get; set; } = () => Task.CompletedTask;
+
+    /// <summary>Questions about offsets that were asked, and the most that were under way at once.</summary>
+    public (int Asked, int TogetherMax) Questions { get; private set; }
+
+    private int _underWay;
+
     public override ILogConsumer OpenConsumer(ConsumerGroup group)
     {
         Opened++;
         return new Consumer(this, base.OpenConsumer(group), Opened, FetchesNothing);
     }
 
-    public override ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) => TellsNoOffsets
-        ? new(new TaskCompletionSource<(long, long)>().Task)
-        : base.OffsetsAsync(source, cancel);
+    public override async ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel)
+    {
+        Questions = (Questions.Asked + 1, Math.Max(Questions.TogetherMax, ++_underWay));
+        await BeforeOffsets();
+        if (TellsNoOffsets) return await new TaskCompletionSource<(long, long)>().Task;
+        var offsets = await base.OffsetsAsync(source, cancel);
+        _underWay--;
+        return offsets;
+    }
 
     private sealed class Consumer(StallingLog log, ILogConsumer inner, int number, bool fetchesNothing) : ILogConsumer
     {
