@@ -17,7 +17,10 @@ public sealed record DeliveryOptions
     /// <summary>The longest wait a provider may ask for; longer ones are cut to it. Default 15 min.</summary>
     public TimeSpan ProviderWaitMax { get; init; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>A send starts only within this time of asking for its claim, by the monotonic clock. Default 5 s.</summary>
+    /// <summary>
+    /// A send starts only within this time of asking for its claim, by the monotonic clock; else the claim is asked for again, which burns
+    /// no attempt. Default 5 s.
+    /// </summary>
     public TimeSpan ClaimFreshFor { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Most claims or completions in one call of the store. Default 500.</summary>
@@ -25,7 +28,7 @@ public sealed record DeliveryOptions
 
     /// <summary>
     /// Most calls of the store for claims that run at one time, of a partition, and as many for completions: with one alone, what
-    /// arrives during a call misses the commit after it. Default 4.
+    /// arrives during a call misses the commit after it. A store with fewer connections has the rest wait for one. Default 4.
     /// </summary>
     public int BatchesMax { get; init; } = 4;
 

@@ -137,11 +137,12 @@ internal sealed class PartitionDeliveries
             if (await _route.StillWanted(claim.Delivery, cancel) is { } unwanted)
                 return await SkipAsync(claim, granted.Row, unwanted, cancel);
 
-            var stale = StaleSince(askedAt);
-            var outcome = stale ?? await SendOnceAsync(claim, granted.Row, cancel);
+            // It stays claimed, and is found so when it is asked for again: a slow store is no attempt.
+            if (StaleSince(askedAt) is { } stale) return Again(stale);
+            var outcome = await SendOnceAsync(claim, granted.Row, cancel);
             sent = new OpenSend(claim, granted.Row, outcome);
             _open.Keep(sent);
-            if (stale is null) pass.Ended(DeliveryCore.EndpointAnswered(outcome));
+            pass.Ended(DeliveryCore.EndpointAnswered(outcome));
         }
         finally
         {
@@ -183,12 +184,12 @@ internal sealed class PartitionDeliveries
     }
 
     /// <summary>An owner that was frozen meanwhile may not be the owner any more: the claim was its last contact with the store.</summary>
-    private SendOutcome.Transient? StaleSince(long askedAt)
+    private string? StaleSince(long askedAt)
     {
         var age = _ports.Time.GetElapsedTime(askedAt);
         return age <= _options.ClaimFreshFor
             ? null
-            : new SendOutcome.Transient($"its claim took {age}, more than ClaimFreshFor, {_options.ClaimFreshFor}; not sent");
+            : $"its claim took {age}, more than ClaimFreshFor, {_options.ClaimFreshFor}; not sent";
     }
 
     private async ValueTask<SendOutcome> SendOnceAsync(DeliveryClaim claim, DeliveryRow row, CancellationToken cancel)

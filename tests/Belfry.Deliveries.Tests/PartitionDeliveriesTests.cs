@@ -276,6 +276,32 @@ public sealed class PartitionDeliveriesTests
         rig.Channel.Calls.ShouldBe(0);
     }
 
+    [Theory]
+    [InlineData(UnknownOutcomePolicy.AtLeastOnce)]
+    [InlineData(UnknownOutcomePolicy.AtMostOnce)]
+    public async Task Claims_that_take_too_long_again_and_again_burn_no_attempt_and_the_first_that_does_not_is_sent(
+        UnknownOutcomePolicy policy)
+    {
+        var rig = new Rig(policy);
+        var isSlow = true;
+        rig.Store.AfterCall = name =>
+        {
+            if (name == "ClaimAsync" && isSlow) rig.Time.Advance(TimeSpan.FromSeconds(6));
+            return ValueTask.CompletedTask;
+        };
+        var owner = await rig.OwnerAsync();
+        for (var n = 0; n < 20; n++)
+        {
+            var retry = (await owner.HandleAsync(Sample.Record(), 1, default)).ShouldBeOfType<HandlerOutcome.Retry>();
+            (retry.BurnsAttempt, retry.After).ShouldBe((false, rig.Options.FaultWait));
+        }
+
+        isSlow = false;
+        (await owner.HandleAsync(Sample.Record(), 1, default)).ShouldBe(HandlerOutcome.Success);
+        rig.Channel.Receipts.ShouldHaveSingleItem();
+        (rig.Row.State, rig.Row.Attempt, rig.DeadLetters.Count).ShouldBe((DeliveryState.Sent, 1, 0));
+    }
+
     [Fact]
     public async Task A_replayed_record_is_sent_again_under_the_same_key_once()
     {

@@ -1,5 +1,6 @@
 using Belfry.Deliveries;
 using Belfry.Log;
+using Belfry.Outbox;
 using Belfry.Testing;
 
 namespace Belfry.Postgres.Tests;
@@ -30,6 +31,50 @@ public sealed class PostgresDeliveryStoreTests : DeliveryStoreSpec
             granted.Select(result => result.Row.Attempt).Order().ShouldBe(Enumerable.Range(1, granted.Count));
             results.ShouldAllBe(result => result.Verdict == ClaimVerdict.Granted || result.Verdict == ClaimVerdict.HeldByNewer);
         }
+    }
+
+    [Fact]
+    public async Task Many_more_callers_than_connections_wait_for_one_and_are_all_served()
+    {
+        await using var narrow = PostgresDatabase.Open(_schema!.Options with { ConnectionsMax = 2 });
+        var store = new PostgresDeliveryStore(narrow);
+        var fences = await Task.WhenAll(Enumerable.Range(0, 12).Select(async n =>
+        {
+            var source = new TopicPartition("notifications", n);
+            return new DeliveryFence("g", source, await store.TakeOverAsync("g", source, default));
+        }));
+        var claimed = await Task.WhenAll(Enumerable.Range(0, 12 * 8).Select(async n =>
+        {
+            var claim = Claim($"key-{n}");
+            var granted = (await store.ClaimAsync(fences[n % fences.Length], [claim], Now, default)).Single();
+            var completion = new DeliveryCompletion
+            {
+                Delivery = claim.Delivery, Record = claim.Record, Attempt = granted.Row.Attempt, State = DeliveryState.Sent,
+            };
+            return (granted.Verdict, IsDone: (await store.CompleteAsync(fences[n % fences.Length], [completion], Now, default)).Single());
+        }));
+        claimed.ShouldAllBe(one => one.Verdict == ClaimVerdict.Granted && one.IsDone);
+    }
+
+    [Fact]
+    public async Task Callers_that_find_no_connection_in_time_are_told_which_knob_to_turn_and_the_pool_goes_on()
+    {
+        await using var narrow = PostgresDatabase.Open(_schema!.Options with { ConnectionsMax = 1, WaitMax = TimeSpan.FromSeconds(1) });
+        var store = new PostgresDeliveryStore(narrow);
+        var source = new TopicPartition("notifications", 0);
+        var fence = new DeliveryFence("g", source, await store.TakeOverAsync("g", source, default));
+        var hang = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var busy = narrow.ReadAsync(async _ =>
+        {
+            await hang.Task;
+            return true;
+        }, default).AsTask();
+        var faults = await Task.WhenAll(Enumerable.Range(0, 20).Select(n => Should.ThrowAsync<StoreUnavailableException>(
+            async () => await store.ClaimAsync(fence, [Claim($"key-{n}")], Now, default))));
+        faults.ShouldAllBe(fault => fault.Message.Contains(nameof(PostgresOptions.ConnectionsMax)));
+        hang.SetResult();
+        (await busy).ShouldBeTrue();
+        (await store.ClaimAsync(fence, [Claim("after")], Now, default)).Single().Verdict.ShouldBe(ClaimVerdict.Granted);
     }
 
     protected override async Task<IDeliveryStore> OpenAsync()
