@@ -12,7 +12,8 @@ public sealed class MigrationLimitTests
     public async Task A_step_may_take_longer_than_a_statement_of_the_program_or_of_the_server_may()
     {
         await using var schema = await ImpatientAsync();
-        await MigrateAsync(schema, [new SchemaStep("slow", 1, "create table slow (id bigint); select pg_sleep(2.5)")], AlertingSchema.StepMax);
+        await MigrateAsync(
+            schema, [new SchemaStep("slow", 1, "create table slow (id bigint); select pg_sleep(2.5)")], AlertingSchema.StepMax);
         (await schema.ScalarAsync<long>("select count(*) from slow")).ShouldBe(0);
         await Should.ThrowAsync<StoreUnavailableException>(async () => await new PostgresOutboxStore(schema.Database).WriteAsync(tx =>
         {

@@ -106,7 +106,7 @@ public class MigrationTests
         return JsonSerializer.Serialize(all);
     }
 
-    /// <summary>Folds all that the incidents have published so far, from the start, as the log would hand it out; returns how many.</summary>
+    /// <summary>Folds all that the incidents have published so far, from the start, as the log hands it out; returns how many.</summary>
     private static async Task<int> FoldTimelineAsync(FoldDesk desk)
     {
         var records = (await desk.OutboxAsync(desk.Topics.IncidentLog)).Select((record, at) => new LogRecord
@@ -130,7 +130,8 @@ public class MigrationTests
         var columns = await store.Store.ReadAsync(connection => ValueTask.FromResult(
             connection.Query<(string Table, string Name, string Type, long IsNull)>(store.Dialect == SqlDialect.Sqlite
                 ? """
-                  select t.name, c.name, c.type, 1 - c."notnull" from sqlite_master t join pragma_table_info(t.name) c where t.type = 'table'
+                  select t.name, c.name, c.type, 1 - c."notnull"
+                      from sqlite_master t join pragma_table_info(t.name) c where t.type = 'table'
                   """
                 : """
                   select table_name, column_name, data_type, case is_nullable when 'YES' then 1 else 0 end::bigint
@@ -154,7 +155,8 @@ public class MigrationTests
         })).ToArray()).ToList();
         RowWriter.Execute(
             connection,
-            $"insert into {table} ({string.Join(", ", names)}) values ({string.Join(", ", names.Select(name => "@" + name))})", names, rows);
+            $"insert into {table} ({string.Join(", ", names)}) values ({string.Join(", ", names.Select(name => "@" + name))})", names,
+            rows);
     }
 
     private static async Task<List<List<string>>> ContentsAsync(TestStore store, List<KeyValuePair<string, List<Column>>> tables) =>
