@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -53,9 +54,14 @@ internal sealed class SqliteStatement : IDisposable
     {
         if (value is null) return BindNull(at);
         var length = Encoding.UTF8.GetMaxByteCount(value.Length);
-        Span<byte> utf8 = length <= 1024 ? stackalloc byte[length] : new byte[length];
+        var rented = length <= 1024 ? null : ArrayPool<byte>.Shared.Rent(length);
+        Span<byte> utf8 = rented is null ? stackalloc byte[length] : rented;
         utf8 = utf8[..Encoding.UTF8.GetBytes(value, utf8)];
-        Check(utf8.IsEmpty ? raw.sqlite3_bind_text(_statement, at, "") : raw.sqlite3_bind_text(_statement, at, utf8));
+
+        // The statement keeps a copy of its own.
+        var result = utf8.IsEmpty ? raw.sqlite3_bind_text(_statement, at, "") : raw.sqlite3_bind_text(_statement, at, utf8);
+        if (rented is not null) ArrayPool<byte>.Shared.Return(rented);
+        Check(result);
         return this;
     }
 

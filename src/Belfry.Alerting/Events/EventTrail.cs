@@ -11,7 +11,14 @@ namespace Belfry.Alerting.Events;
 /// processes. Noting waits for nothing and is dropped, with a count, when hints come faster than their store takes them. Any thread.
 /// Source: design section 9.
 /// </summary>
-public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILogger logger)
+/// <param name="hints">Where the notes are kept.</param>
+/// <param name="time">The clock.</param>
+/// <param name="logger">Hears of what was dropped.</param>
+/// <param name="isOfOneProcess">
+/// True: nobody else processes or looks up what this process receives. Then what was received is kept apart from the notes, which cost as
+/// much as taking an event in.
+/// </param>
+public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILogger logger, bool isOfOneProcess = false)
 {
     /// <summary>Notes that wait to be written; past it the newest are dropped.</summary>
     public const int WaitingMax = 16_384;
@@ -32,6 +39,7 @@ public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILog
 
     private readonly Channel<Note> _waiting =
         Channel.CreateBounded<Note>(new BoundedChannelOptions(WaitingMax) { SingleReader = true });
+    private readonly RecentEvents? _recent = isOfOneProcess ? new() : null;
 
     private long _dropped;
     private long _droppedLogged;
@@ -41,8 +49,11 @@ public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILog
     public long Dropped => Interlocked.Read(ref _dropped);
 
     /// <summary>Notes that the event was accepted. Never waits.</summary>
-    public void Received(AlertEvent alertEvent) =>
-        Add(new Note(EventMark.Of(alertEvent, EventProgress.Received, alertEvent.ReceivedAt), null, null, false));
+    public void Received(AlertEvent alertEvent)
+    {
+        if (_recent is not null) _recent.Add(alertEvent);
+        else Add(new Note(EventMark.Of(alertEvent, EventProgress.Received, alertEvent.ReceivedAt), null, null, false));
+    }
 
     /// <summary>Notes that an event failed, or was put back on its way. Never waits.</summary>
     public void Moved(EventMark mark) => Add(new Note(mark, null, null, true));
@@ -50,7 +61,10 @@ public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILog
     /// <summary>
     /// Notes that an event was processed: what it led to is in the store, and its mark need not be kept for long. Never waits.
     /// </summary>
-    public void Ended(EventId id) => Add(new Note(null, null, null, true) { Ended = id });
+    public void Ended(EventId id)
+    {
+        if (_recent is null) Add(new Note(null, null, null, true) { Ended = id });
+    }
 
     /// <summary>Notes that an event was not taken in; null: it carried no known routing key. Never waits.</summary>
     public void Refused(IntegrationId? integration, RefusedEvent refused) => Add(new Note(null, refused, integration, false));
@@ -72,12 +86,10 @@ public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILog
     public async ValueTask<EventMark?> FindAsync(EventId id, CancellationToken cancel)
     {
         var found = await hints.ValuesAsync([KeyOf(id), FailedKeyOf(id)], cancel);
-        if (found is null) return null;
-        var marks = found.OfType<ReadOnlyMemory<byte>>().Select(EventMark.Decode).OfType<EventMark>().ToList();
-        if (marks.Count < 2) return marks.SingleOrDefault();
+        var (seen, failed) = (MarkOf(found?[0]) ?? _recent?.Find(id), MarkOf(found?[1]));
+        if (seen is null || failed is null) return seen ?? failed;
 
         // A record that failed may not have been readable; what was known of the event when it was received is.
-        var (seen, failed) = (marks[0], marks[1]);
         return seen.At > failed.At
             ? seen
             : seen with { Progress = failed.Progress, At = failed.At, Reason = failed.Reason };
@@ -87,9 +99,8 @@ public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILog
     public async ValueTask<IReadOnlyList<EventMark>> ReceivedAsync(IntegrationId integration, string dedupKey, CancellationToken cancel)
     {
         var entries = await hints.EntriesAsync(ListKeyOf(integration, dedupKey), ListEntriesMax, cancel);
-        return entries is null
-            ? []
-            : [.. entries.Select(EventMark.Decode).OfType<EventMark>().Where(mark => mark.DedupKey == dedupKey)];
+        var recent = _recent?.OfKey(integration, dedupKey, ListEntriesMax) ?? [];
+        return [.. recent, .. (entries ?? []).Select(EventMark.Decode).OfType<EventMark>().Where(mark => mark.DedupKey == dedupKey)];
     }
 
     /// <summary>
@@ -100,6 +111,8 @@ public sealed partial class EventTrail(IHintStore hints, TimeProvider time, ILog
         await hints.EntriesAsync(RefusedKeyOf(integration), RefusedEvents.KeptMax, cancel) is { } entries
             ? [.. entries.Select(RefusedEvent.Decode).OfType<RefusedEvent>()]
             : null;
+
+    private static EventMark? MarkOf(ReadOnlyMemory<byte>? bytes) => bytes is { } found ? EventMark.Decode(found) : null;
 
     private void Add(in Note note)
     {

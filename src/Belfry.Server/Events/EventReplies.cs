@@ -44,10 +44,21 @@ internal static class EventReplies
         if (reply.RetryAfter is { } wait)
             response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         if (reply.Close) response.Headers.Connection = "close";
-        var bytes = new ArrayBufferWriter<byte>(512);
+        Fill(response, reply);
+        await response.BodyWriter.FlushAsync();
+    }
+
+    // One a thread: the bytes are copied before anything is awaited.
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? _bytes;
+
+    private static void Fill(HttpResponse response, EventReply reply)
+    {
+        var bytes = _bytes ??= new ArrayBufferWriter<byte>(512);
+        bytes.ResetWrittenCount();
         Compose(bytes, reply);
         response.ContentLength = bytes.WrittenCount;
-        await response.BodyWriter.WriteAsync(bytes.WrittenMemory);
+        response.BodyWriter.Write(bytes.WrittenSpan);
     }
 
     // People search for the texts: apostrophes stay as they are. It is JSON, never sniffed as anything else.

@@ -34,7 +34,7 @@ internal sealed partial class ServerShape : IAsyncDisposable
         Services = new CatalogStore(ports.Store, Catalog, Ids, RandomNumberGenerator.Fill);
         Schedules = new ScheduleStore(ports.Store, Catalog, Ids);
         Access = new AccessStore(ports.Store, Ids, RandomNumberGenerator.Fill);
-        Trail = new EventTrail(ports.Hints, time, loggers.CreateLogger<EventTrail>());
+        Trail = new EventTrail(ports.Hints, time, loggers.CreateLogger<EventTrail>(), isOfOneProcess: !ports.AreShared);
         Consumers = new ConsumerMonitor(
             ports.Log, Topics.All, new ConsumerMonitorOptions(), time, loggers.CreateLogger<ConsumerMonitor>());
     }

@@ -6,7 +6,7 @@ namespace Belfry.Sqlite;
 internal sealed class LogPartition(long id, TopicPartition source, SqliteLogOptions options)
 {
     private readonly Lock _lock = new();
-    private readonly List<SqliteLogConsumer> _readers = [];
+    private readonly Dictionary<SqliteLogConsumer, long> _readers = [];
 
     // The newest records, at offset modulo length: offsets from _tailStart to below _end, without gaps.
     private LogRecord?[] _tail = [];
@@ -55,7 +55,7 @@ internal sealed class LogPartition(long id, TopicPartition source, SqliteLogOpti
     public void WakeReaders()
     {
         lock (_lock)
-            foreach (var reader in _readers) reader.Wake();
+            foreach (var reader in _readers.Keys) reader.Wake();
     }
 
     /// <summary>Clean-up removed what is below.</summary>
@@ -86,9 +86,20 @@ internal sealed class LogPartition(long id, TopicPartition source, SqliteLogOpti
         }
     }
 
-    public void AddReader(SqliteLogConsumer consumer)
+    public void AddReader(SqliteLogConsumer consumer, long next)
     {
-        lock (_lock) _readers.Add(consumer);
+        lock (_lock) _readers.Add(consumer, next);
+    }
+
+    /// <summary>The reader has all records below <paramref name="next"/>. What every reader has need not grow old here.</summary>
+    public void ReadBy(SqliteLogConsumer consumer, long next)
+    {
+        lock (_lock)
+        {
+            _readers[consumer] = next;
+            var readByAll = Math.Min(_readers.Values.Min(), _end);
+            while (_tailStart < readByAll) DropOldest_NeedsLock();
+        }
     }
 
     public void RemoveReader(SqliteLogConsumer consumer)

@@ -114,8 +114,9 @@ internal sealed class SqliteLogConsumer(SqliteLog log, LogGroup group) : ILogCon
         if (taken.Count == 0) return;
         foreach (var partition in taken)
         {
-            partition.AddReader(this);
-            _owned.Add(partition.Source, new Position(partition, log.NextOffset(group.Name, partition)));
+            var next = log.NextOffset(group.Name, partition);
+            partition.AddReader(this, next);
+            _owned.Add(partition.Source, new Position(partition, next));
         }
 
         listener.Assigned([.. taken.Select(partition => partition.Source)]);
@@ -143,7 +144,13 @@ internal sealed class SqliteLogConsumer(SqliteLog log, LogGroup group) : ILogCon
         }
 
         // Only now: a read that fails or is cancelled half way must not have moved any position.
-        foreach (var (position, next) in advances) position.Next = next;
+        foreach (var (position, next) in advances)
+        {
+            if (next == position.Next) continue;
+            position.Next = next;
+            position.Partition.ReadBy(this, next);
+        }
+
         return records;
     }
 

@@ -15,9 +15,10 @@ internal static class OutboxPack
     /// </summary>
     public const int MessagesMax = 64;
 
-    public static byte[] Encode(long first, IReadOnlyList<OutboxMessage> messages)
+    /// <summary>Valid until the next use of <paramref name="bytes"/>.</summary>
+    public static ReadOnlySpan<byte> Encode(ArrayBufferWriter<byte> bytes, long first, IReadOnlyList<OutboxMessage> messages)
     {
-        var bytes = new ArrayBufferWriter<byte>(messages.Count * 512);
+        bytes.ResetWrittenCount();
         foreach (var (sequence, record) in messages)
         {
             PackedBytes.WriteNumber(bytes, (ulong)(sequence - first));
@@ -29,7 +30,7 @@ internal static class OutboxPack
             PackedBytes.WriteBytes(bytes, record.Value.Span);
         }
 
-        return bytes.WrittenSpan.ToArray();
+        return bytes.WrittenSpan;
     }
 
     /// <exception cref="FormatException">The blob is cut short: the file is damaged.</exception>

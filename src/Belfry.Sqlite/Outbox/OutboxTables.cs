@@ -1,3 +1,4 @@
+using System.Buffers;
 using Belfry.Log;
 using Belfry.Outbox;
 using Microsoft.Data.Sqlite;
@@ -22,13 +23,14 @@ internal static class OutboxTables
     {
         if (records.Count == 0) return;
         var (id, sequence) = Take(connection, lane, records.Count);
+        var bytes = new ArrayBufferWriter<byte>(OutboxPack.MessagesMax * 512);
         foreach (var chunk in records.Chunk(OutboxPack.MessagesMax))
         {
             var first = sequence;
             var messages = Array.ConvertAll(chunk, record => new OutboxMessage(sequence++, record));
             connection.Statement(
                     "insert into outbox_message (lane_id, sequence, last_sequence, messages) values (?1, ?2, ?3, ?4)")
-                .Bind(1, id).Bind(2, first).Bind(3, sequence - 1).BindBlob(4, OutboxPack.Encode(first, messages)).Run();
+                .Bind(1, id).Bind(2, first).Bind(3, sequence - 1).BindBlob(4, OutboxPack.Encode(bytes, first, messages)).Run();
         }
     }
 
@@ -76,7 +78,7 @@ internal static class OutboxTables
             var change = left.Count == 0
                 ? connection.Statement("delete from outbox_message where lane_id = ?1 and sequence = ?2")
                 : connection.Statement("update outbox_message set messages = ?3 where lane_id = ?1 and sequence = ?2")
-                    .BindBlob(3, OutboxPack.Encode(sequence, left));
+                    .BindBlob(3, OutboxPack.Encode(new ArrayBufferWriter<byte>(), sequence, left));
             change.Bind(1, lane).Bind(2, sequence).Run();
         }
     }

@@ -124,6 +124,37 @@ public class EventTrailTests
         (await _trail.RefusedAsync(Inlet, default)).ShouldBe([]);
     }
 
+    [Fact]
+    public async Task In_one_process_what_was_received_is_found_at_once_and_leaves_no_note()
+    {
+        var trail = new EventTrail(_hints, _time, NullLogger.Instance, isOfOneProcess: true);
+        var (first, second) = (Accepted(Trigger()), Accepted(Trigger()) with { Id = new EventId(Guid.NewGuid()) });
+        trail.Received(first);
+        trail.Received(second);
+        trail.Ended(first.Id);
+        await WriteAsync(trail);
+        (await trail.FindAsync(first.Id, default)).ShouldBe(EventMark.Of(first, EventProgress.Received, Now));
+        (await trail.ReceivedAsync(Inlet, first.DedupKey, default)).Select(mark => mark.Id).ShouldBe([second.Id, first.Id]);
+        (await trail.ReceivedAsync(new IntegrationId(Guid.Empty), first.DedupKey, default)).ShouldBeEmpty();
+        _hints.Bytes.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task In_one_process_a_failed_event_is_failed_until_it_is_put_back_on_its_way()
+    {
+        var trail = new EventTrail(_hints, _time, NullLogger.Instance, isOfOneProcess: true);
+        var received = Accepted(Trigger());
+        trail.Received(received);
+        trail.Moved(new EventMark { Id = received.Id, Progress = EventProgress.Failed, At = Now.AddSeconds(1), Reason = "not readable" });
+        await WriteAsync(trail);
+        var mark = (await trail.FindAsync(received.Id, default))!;
+        (mark.Progress, mark.Reason, mark.Summary).ShouldBe((EventProgress.Failed, "not readable", "Disk full"));
+
+        trail.Moved(EventMark.Of(received, EventProgress.Received, Now.AddSeconds(2)));
+        await WriteAsync(trail);
+        (await trail.FindAsync(received.Id, default))!.Progress.ShouldBe(EventProgress.Received);
+    }
+
     /// <summary>Writes what waits: over hints in memory nothing is awaited before all of it is written.</summary>
     internal static async Task WriteAsync(EventTrail trail)
     {
