@@ -13,16 +13,16 @@ namespace Belfry.Alerting.Events;
 /// Whoever puts an event into the lane acknowledges it <see cref="ViewLife"/> later than it is durable. So a view that is younger than that,
 /// when an event arrives which was sent after the acknowledgement, shows the former, or the former was published.
 /// <code>
-/// view                            looks                    one of its key in the lane    an event goes first
-/// younger than ViewLife           any                      none shown, none of ours      to the log
-/// younger than ViewLife           any                      shown, or of ours             behind it: into the lane
-/// older, or there is none         answered, or the first   none of ours                  waits LookPatience for a view, then the lane
-///                                 ones that are late       of ours                       into the lane
-/// older, or there is none         refused, or late for     any                           to the log: to be taken counts for more than
-///                                 long: the store is away                                to be in order
+/// view                   looks                       its key in the lane     an event goes first
+/// younger than ViewLife  any                         not shown, not ours     to the log
+/// younger than ViewLife  any                         shown, or ours          behind it: into the lane
+/// older, or none         under way, some were late   any                     waits LookPatience for a view, then into the lane
+/// older, or none         refused, or late for long:  any                     to the log: to be taken counts for more than to be in
+///                        the store is away                                   order
 /// </code>
-/// What is left in the lane when the store goes away is overtaken in the last case; until the store is away for one process and not for
-/// another, nobody adds to it. Nothing is looked at while no events come: the first one then waits for a look.
+/// In the last case an event may overtake what was left in the lane, or what another process adds to it that the store is not away for.
+/// Processes of a version that acknowledges at once keep no order among each other. While no events come nothing is looked at: the first
+/// one then waits for a look.
 /// </remarks>
 internal sealed partial class DetourWatch(IOutboxStore store, string lane, TimeProvider time, ILogger logger)
 {
@@ -161,10 +161,9 @@ internal sealed partial class DetourWatch(IOutboxStore store, string lane, TimeP
 
     private bool? Decide_NeedsLock(string orderingKey, long now)
     {
-        var ours = _newest.Count > 0 && _newest.ContainsKey(orderingKey);
-        if (_view is { } view && Since(view.At, now) < ViewLife) return ours || view.Shows(orderingKey);
-        if (IsAway_NeedsLock(now)) return false;
-        return ours ? true : null;
+        if (_view is { } view && Since(view.At, now) < ViewLife)
+            return (_newest.Count > 0 && _newest.ContainsKey(orderingKey)) || view.Shows(orderingKey);
+        return IsAway_NeedsLock(now) ? false : null;
     }
 
     private bool IsAway_NeedsLock(long now) => (_refused || _late >= LateMax) && Since(_missed, now) < AwayLife;

@@ -43,6 +43,7 @@ internal sealed class SwitchedLog : IPartitionedLog
 internal sealed class SwitchedStore : IOutboxStore
 {
     public const string Poison = "poison";
+    private readonly TaskCompletionSource _looks = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource? _gate;
 
     public SqliteMemoryOutboxStore Inner { get; } = new();
@@ -76,11 +77,14 @@ internal sealed class SwitchedStore : IOutboxStore
     public bool LooksHang { get; set; }
     public int Looks { get; private set; }
 
+    /// <summary>Looks that hang go on.</summary>
+    public void AnswerLooks() => _looks.SetResult();
+
     public async ValueTask<PendingKeys> PendingKeysAsync(string lane, int max, CancellationToken cancel)
     {
         Looks++;
         if (LookFault is not null) throw LookFault;
-        if (LooksHang) await new TaskCompletionSource().Task.OrCancelledAsync(cancel);
+        if (LooksHang) await _looks.Task.OrCancelledAsync(cancel);
         return await ((IOutboxStore)Inner).PendingKeysAsync(lane, max, cancel);
     }
 
@@ -98,14 +102,17 @@ internal sealed class SwitchedStore : IOutboxStore
     }
 }
 
-/// <summary>Manual time that tells when an event waits until all know of it, so that time moves on only then.</summary>
+/// <summary>Manual time that tells which waits were begun, so that a test moves it on only then.</summary>
 internal sealed class DetourTime : TimeProvider
 {
     private readonly ManualTime _inner = new();
-    private int _durable;
+    private readonly ConcurrentDictionary<TimeSpan, int> _begun = new();
 
     /// <summary>Events that were durable by way of the detour so far.</summary>
-    public int Durable => Volatile.Read(ref _durable);
+    public int Durable => Begun(EventDetour.KnownToAll);
+
+    /// <summary>Waits of this length so far.</summary>
+    public int Begun(TimeSpan length) => _begun.GetValueOrDefault(length);
 
     public override long TimestampFrequency => _inner.TimestampFrequency;
 
@@ -118,7 +125,7 @@ internal sealed class DetourTime : TimeProvider
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = _inner.CreateTimer(callback, state, dueTime, period);
-        if (dueTime == EventDetour.KnownToAll) Interlocked.Increment(ref _durable);
+        _begun.AddOrUpdate(dueTime, 1, static (_, count) => count + 1);
         return timer;
     }
 }
