@@ -33,17 +33,24 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
 
     private async ValueTask AppendOrDetourAsync(EventDetour detour, OutgoingRecord record, CancellationToken cancel)
     {
-        // While some of a service wait there, whoever took them in, later ones go behind them, or they would overtake.
-        var goesBehind = await detour.GoesBehindAsync(record.OrderingKey, cancel);
-        if (!goesBehind && await TryLogAsync(record, cancel)) return;
-        try
+        for (var isLast = false; ; isLast = true)
         {
-            await detour.TakeAsync(record, cancel);
-        }
-        catch (Exception fault) when (goesBehind && fault is (StoreUnavailableException or TimeoutException))
-        {
-            // Those that wait cannot be published either way: to be taken counts for more than to be in order.
-            if (!await TryLogAsync(record, cancel)) throw;
+            // While some of a service wait there, whoever took them in, later ones go behind them, or they would overtake.
+            var goesBehind = await detour.GoesBehindAsync(record.OrderingKey, cancel);
+            if (!goesBehind && await TryLogAsync(record, cancel)) return;
+            try
+            {
+                await detour.TakeAsync(record, cancel);
+                return;
+            }
+            catch (Exception fault) when (goesBehind && fault is (StoreUnavailableException or TimeoutException))
+            {
+                // It may be this process that was frozen for as long: so it asks once more whether the store is there. If not, those that
+                // wait cannot be published either way: to be taken counts for more than to be in order.
+                if (!isLast) continue;
+                if (!await TryLogAsync(record, cancel)) throw;
+                return;
+            }
         }
     }
 
