@@ -11,13 +11,13 @@ namespace Belfry.Alerting.Tests.Events;
 /// </summary>
 public sealed class EventOrderProperties
 {
-    private const int Seeds = 300;
+    private const int Seeds = 150;
 
     [Fact]
     public void What_was_acknowledged_stands_in_the_log_before_what_was_sent_after_it()
     {
         var (acknowledged, detours, broken) = (0, 0, new List<string>());
-        for (var seed = 1; seed <= Seeds; seed++)
+        for (var seed = 1; seed <= Seeds && broken.Count < 5; seed++)
         {
             var world = new OrderWorld(seed);
             if (world.Run() is { } violation) broken.Add($"seed {seed}: {violation}");
@@ -25,10 +25,15 @@ public sealed class EventOrderProperties
             detours += world.Detours;
         }
 
-        broken.ShouldBeEmpty(string.Join("\n", broken.Take(10)));
+        broken.ShouldBeEmpty(string.Join("\n", broken));
         acknowledged.ShouldBeGreaterThan(Seeds * 30);
         detours.ShouldBeGreaterThan(Seeds * 10, "where nothing takes the detour nothing can be overtaken");
     }
+
+    /// <summary>266: a process froze while it wrote, and took the store for away once it went on.</summary>
+    [Theory]
+    [InlineData(266)]
+    public void A_seed_that_once_failed_holds(int seed) => new OrderWorld(seed).Run().ShouldBeNull();
 
     /// <summary>One seed: senders that each wait for the answer before they go on to another process.</summary>
     private sealed class OrderWorld
