@@ -6,12 +6,12 @@ namespace Belfry.Alerting.Events;
 
 /// <summary>
 /// Decides whether an event goes behind others that wait in the detour's lane, whichever process put them there: by what this process
-/// wrote and by a view of the lane, which is as old as the begin of the question that brought it. Any thread. Decision 2026-11-27, "a lease
-/// on what was seen".
+/// wrote and by a view of the lane, which is as old as the begin of the question that brought it. Any thread. Decision 2026-11-27, "A
+/// lease on what was seen".
 /// </summary>
 /// <remarks>
-/// Whoever puts an event into the lane acknowledges it <see cref="ViewLife"/> later than it is durable. So a view that is younger than that,
-/// when an event arrives which was sent after the acknowledgement, shows the former, or the former was published.
+/// Whoever puts an event into the lane acknowledges it <see cref="ViewLife"/> later than it is durable. So a view that is younger than
+/// that, when an event arrives which was sent after the acknowledgement, shows the former, or the former was published.
 /// <code>
 /// view                   looks                       its key in the lane     an event goes first
 /// younger than ViewLife  any                         not shown, not ours     to the log

@@ -83,7 +83,8 @@ public sealed class EventOrderProperties
             {
                 if (!first.TryGetValue(number, out var at)) return $"{number} of service {service} was acknowledged and is not in the log";
                 foreach (var (later, laterAt) in first)
-                    if (later > number && laterAt < at) return $"{later} of service {service}, sent after {number} was acknowledged, overtook it";
+                    if (later > number && laterAt < at)
+                        return $"{later} of service {service}, sent after {number} was acknowledged, overtook it";
             }
 
             return null;

@@ -6,7 +6,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belfry.Alerting.Tests.Events;
 
-/// <summary>What was acknowledged by one process stands before what is sent to another one afterwards, while the store can be asked.</summary>
+/// <summary>
+/// What was acknowledged by one process stands before what is sent to another one afterwards, while the store can be asked.
+/// </summary>
 public sealed class EventOrderTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);

@@ -85,7 +85,8 @@ internal sealed class OrderPorts : IDisposable
     private TimeSpan Sometimes(double chance, TimeSpan max) =>
         _world.Random.NextDouble() < chance ? max * _world.Random.NextDouble() : TimeSpan.Zero;
 
-    private static T Now<T>(ValueTask<T> answer) => answer.IsCompleted ? answer.GetAwaiter().GetResult() : throw new InvalidOperationException();
+    private static T Now<T>(ValueTask<T> answer) =>
+        answer.IsCompleted ? answer.GetAwaiter().GetResult() : throw new InvalidOperationException("A shared store must answer at once.");
 
     public sealed class NodeLog(OrderPorts ports, SimulatedNode node) : ForwardingLog(ports._log.On(node))
     {
@@ -113,7 +114,8 @@ internal sealed class OrderPorts : IDisposable
             });
         }
 
-        public ValueTask<T> ReadAsync<T>(Func<DbConnection, ValueTask<T>> read, CancellationToken cancel) => throw new NotSupportedException();
+        public ValueTask<T> ReadAsync<T>(Func<DbConnection, ValueTask<T>> read, CancellationToken cancel) =>
+            throw new NotSupportedException();
 
         public async ValueTask<IReadOnlyList<OutboxMessage>> PendingAsync(string lane, int max, CancellationToken cancel) =>
             await node.CallAsync("pending", () => Now(ports._store.PendingAsync(lane, max, CancellationToken.None)));
@@ -131,7 +133,8 @@ internal sealed class OrderPorts : IDisposable
         }
 
         public async ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel) =>
-            await node.CallAsync("delete", () => ports._store.DeleteAsync(lane, sequences, CancellationToken.None).IsCompletedSuccessfully.ShouldBeTrue());
+            await node.CallAsync("delete", () =>
+                ports._store.DeleteAsync(lane, sequences, CancellationToken.None).IsCompletedSuccessfully.ShouldBeTrue());
 
         public async ValueTask<IAsyncDisposable?> TryHoldLaneAsync(string lane, CancellationToken cancel) =>
             await node.CallAsync<IAsyncDisposable?>("hold", () =>

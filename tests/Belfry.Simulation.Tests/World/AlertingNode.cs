@@ -36,8 +36,8 @@ internal sealed class AlertingNode
         var entrance = new LateLog(world, node, _log);
         _detour = new EventDetour(store, entrance, node.Time, NullLogger.Instance);
         _acceptor = new EventAcceptor(
-            new EventInlet(entrance, _detour, node.Time), topics, () => catalog.Current, new RateLimiter(), new RefusedEvents(), ids, node.Time,
-            NullLogger<EventAcceptor>.Instance);
+            new EventInlet(entrance, _detour, node.Time), topics, () => catalog.Current, new RateLimiter(), new RefusedEvents(), ids,
+            node.Time, NullLogger<EventAcceptor>.Instance);
         var consumer = new ConsumerOptions { PollWait = PollWait };
         _ports = new PipelinePorts
         {

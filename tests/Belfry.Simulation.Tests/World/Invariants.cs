@@ -40,7 +40,8 @@ internal static class Invariants
             var copies = world.Observer.FirstCopies.GetValueOrDefault(story.DedupKey) ?? [];
             foreach (var accepted in story.AcceptedAttempts)
                 if (copies.TakeWhile(attempt => attempt != accepted).FirstOrDefault(attempt => attempt > accepted) is > 0 and var later)
-                    yield return $"B2: of {story.DedupKey} attempt {later} stands before attempt {accepted}, which was accepted before it was sent";
+                    yield return $"B2: of {story.DedupKey} attempt {later} stands before attempt {accepted}, which was accepted before " +
+                        "it was sent";
         }
     }
 
