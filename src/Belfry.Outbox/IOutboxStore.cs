@@ -23,6 +23,19 @@ public interface IOutboxStore
     /// <summary>The oldest unpublished messages of a lane, in order of <see cref="OutboxMessage.Sequence"/>.</summary>
     ValueTask<IReadOnlyList<OutboxMessage>> PendingAsync(string lane, int max, CancellationToken cancel);
 
+    /// <summary>
+    /// Whose messages wait in a lane, by its oldest <paramref name="max"/> messages (at least 1). All that was committed before the call
+    /// is seen, or was deleted. Who cancels is let go soon, also by a store that hangs. This implementation reads whole messages; a store
+    /// that can do with less should.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">Retryable.</exception>
+    async ValueTask<PendingKeys> PendingKeysAsync(string lane, int max, CancellationToken cancel)
+    {
+        var oldest = await PendingAsync(lane, max + 1, cancel);
+        return new PendingKeys(
+            oldest.Take(max).Select(message => message.Record.OrderingKey).ToHashSet(StringComparer.Ordinal), oldest.Count <= max);
+    }
+
     /// <summary>Removes published messages; those already gone are ignored.</summary>
     ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel);
 
@@ -57,6 +70,11 @@ public abstract class OutboxTransaction
 /// <param name="Sequence">Grows within the lane in order of adding; may have gaps.</param>
 /// <param name="Record">What to append.</param>
 public sealed record OutboxMessage(long Sequence, OutgoingRecord Record);
+
+/// <summary>Whose messages wait in a lane.</summary>
+/// <param name="OrderingKeys">Of the messages that were looked at; ordinal.</param>
+/// <param name="IsWhole">False: there are more messages, and any key may be among them.</param>
+public sealed record PendingKeys(IReadOnlySet<string> OrderingKeys, bool IsWhole);
 
 /// <summary>The store did not answer, or its answer was lost: what was asked may have happened.</summary>
 public class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);

@@ -28,6 +28,7 @@ public sealed class PostgresDatabase : IAsyncDisposable
         _free = new SemaphoreSlim(options.ConnectionsMax);
         _threads = new WorkThreads(options.ConnectionsMax);
         Lanes = new LaneHolds(this);
+        Looks = new LaneLooks(this);
     }
 
     /// <summary>Host, port and database, for messages.</summary>
@@ -39,6 +40,8 @@ public sealed class PostgresDatabase : IAsyncDisposable
     internal PostgresOptions Options { get; }
 
     internal LaneHolds Lanes { get; }
+
+    internal LaneLooks Looks { get; }
 
     /// <summary>Connects to nothing yet: the first call does.</summary>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
@@ -54,6 +57,7 @@ public sealed class PostgresDatabase : IAsyncDisposable
         if (Interlocked.Exchange(ref _closed, 1) == 1) return;
         for (var i = 0; i < Options.ConnectionsMax; i++) await _free.WaitAsync();
         await Lanes.DisposeAsync();
+        await Looks.DisposeAsync();
         await _source.DisposeAsync();
         _threads.Dispose();
         _free.Dispose();

@@ -1,4 +1,5 @@
 using Belfry.Simulation.Tests.Mutants;
+using Belfry.Simulation.Tests.World;
 using Xunit.Abstractions;
 
 namespace Belfry.Simulation.Tests;
@@ -17,7 +18,12 @@ public class PlantedBugTests(ITestOutputHelper output)
     {
         var bug = PlantedBugs.All.Single(bug => bug.Name == name);
         var context = new MutantContext(bug, MutantCompiler.Compile(bug));
-        var (first, step) = bug.Weather is { } weather ? (6 + (int)weather, 6) : (1, 1);
+        var (first, step) = bug.Weather switch
+        {
+            null => (1, 1),
+            Weather.LateLog => (6, 12),
+            { } weather => (6 + (int)weather, 6),
+        };
         var search = nameof(SimulationTests.FirstViolation);
         var found = context.Call(typeof(SimulationTests).FullName!, search, first, SeedsMax, step) as string;
         found.ShouldNotBeNull($"no violation in {SeedsMax} seeds");

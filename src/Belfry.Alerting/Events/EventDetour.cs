@@ -6,11 +6,19 @@ namespace Belfry.Alerting.Events;
 
 /// <summary>
 /// Takes events in while the log is away: into the outbox, in a lane that all processes share, from which they are published once the
-/// log is back, by whichever process is there. Knows which services have some of this process waiting there. Design section 6.
+/// log is back, by whichever process is there. An event that was acknowledged before another one of its service was sent, to whichever
+/// process, stands before it in the log (first copies; one may come again), as long as the store can be asked and all processes keep to
+/// this: see <see cref="DetourWatch"/>. With the store away, what was left in the lane may be overtaken. Design section 6.
 /// </summary>
-public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log, TimeProvider time, ILogger logger)
+public sealed partial class EventDetour
 {
     public const string Lane = "accepted-events";
+
+    /// <summary>From being durable to being acknowledged: after that, no view that does not show it counts. With room for clocks.</summary>
+    internal static readonly TimeSpan KnownToAll = DetourWatch.ViewLife + TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Past it the store counts as away. The wait until all know of an event comes on top.</summary>
+    private static readonly TimeSpan WriteTimeMax = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan OtherPublishes = TimeSpan.FromMilliseconds(200);
 
@@ -18,46 +26,49 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
     private static readonly TimeSpan LotTimeMax = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan BackoffMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(5);
+    private static readonly PendingKeys None = new(new HashSet<string>(), IsWhole: true);
 
-    private readonly OutboxRelay _relay = new(store, log, Lane, time, logger);
-    private readonly DetourWriter _writer = new(store, Lane);
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly OutboxRelay _relay;
+    private readonly DetourWriter _writer;
+    private readonly DetourWatch _watch;
     private readonly Lock _lock = new();
 
-    // Under the lock. By ordering key, the number of the newest write, 0 for what was there before; one entry a service at most.
-    private readonly Dictionary<string, long> _newest = new(StringComparer.Ordinal);
-    private bool _anyMayHave;
-    private readonly SortedSet<long> _underWay = [];
-    private long _writes;
+    // Under the lock.
     private TaskCompletionSource? _waiter;
 
-    /// <summary>True while some of it may not be published yet.</summary>
-    public bool HasSome(string orderingKey)
+    public EventDetour(IOutboxStore store, IPartitionedLog log, TimeProvider time, ILogger logger)
     {
-        lock (_lock) return _anyMayHave || (_newest.Count > 0 && _newest.ContainsKey(orderingKey));
+        (_time, _logger) = (time, logger);
+        _relay = new OutboxRelay(store, log, Lane, time, logger);
+        _writer = new DetourWriter(store, Lane);
+        _watch = new DetourWatch(store, Lane, time, logger) { SomeWait = Poke };
     }
+
+    /// <summary>True while some of it may not be published yet, by what was seen last.</summary>
+    public bool HasSome(string orderingKey) => _watch.HasSome(orderingKey);
 
     /// <summary>
-    /// Learns what waits there, whoever left it: until the lane was seen empty, later events of those services go behind. Call before the
-    /// first event is taken in.
+    /// True: an event that has arrived takes the detour first, to go behind what waits there of its service; false: it goes to the log.
+    /// At once, unless no event has come for a while or the store is slow.
     /// </summary>
-    /// <exception cref="StoreUnavailableException">Retryable.</exception>
-    public async ValueTask LookAsync(CancellationToken cancel)
-    {
-        var waiting = await store.PendingAsync(Lane, OutboxRelay.LotMax, cancel);
-        lock (_lock)
-        {
-            // One look shows no more than a lot: behind that, any service may have some.
-            _anyMayHave = waiting.Count >= OutboxRelay.LotMax;
-            foreach (var message in waiting) _newest.TryAdd(message.Record.OrderingKey, 0);
-        }
-    }
+    public ValueTask<bool> GoesBehindAsync(string orderingKey, CancellationToken cancel) => _watch.GoesBehindAsync(orderingKey, cancel);
 
-    /// <summary>Completes once the event is durable in the outbox. What is cancelled may be written all the same.</summary>
+    /// <summary>Learns what waits there, whoever left it. Call before the first event is taken in.</summary>
+    /// <exception cref="StoreUnavailableException">Retryable.</exception>
+    public ValueTask LookAsync(CancellationToken cancel) => _watch.LookAsync(cancel);
+
+    /// <summary>
+    /// Completes once the event is durable in the outbox and every process knows that its service has some there, half a second later.
+    /// What is cancelled may be written all the same.
+    /// </summary>
     /// <exception cref="StoreUnavailableException">It may be there all the same.</exception>
+    /// <exception cref="TimeoutException">Not durable in time. What is not on its way by then is not written any more.</exception>
     public async ValueTask TakeAsync(OutgoingRecord record, CancellationToken cancel)
     {
-        var number = Begin(record.OrderingKey);
-        await WriteAsync(record, number, cancel).OrCancelledAsync(cancel);
+        await WriteWithinAsync(record, cancel);
+        await Task.Delay(KnownToAll, _time, cancel);
     }
 
     /// <summary>Publishes what waits, until cancelled; faults are retried.</summary>
@@ -67,14 +78,14 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
         {
             try
             {
-                var ended = NewestEnded();
-                using var late = new CancellationTokenSource(LotTimeMax, time);
+                var mark = _watch.Mark();
+                using var late = new CancellationTokenSource(LotTimeMax, _time);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
                 var published = await _relay.PublishOnceAsync(either.Token);
                 faults = 0;
-                if (published is null) await Task.Delay(OtherPublishes, time, cancel);
+                if (published is null) await Task.Delay(OtherPublishes, _time, cancel);
                 // A lot that is not full was the whole lane.
-                if (published < OutboxRelay.LotMax) Forget(ended);
+                if (published < OutboxRelay.LotMax) _watch.Saw(mark, None);
                 if (published == 0) await WaitAsync(cancel);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
@@ -84,9 +95,23 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
             catch (Exception fault)
             {
                 var backoff = TimeSpan.FromTicks(Math.Min(BackoffMax.Ticks, BackoffMin.Ticks << Math.Min(faults++, 10)));
-                PublishingFailed(fault, Waiting, backoff);
+                PublishingFailed(fault, _watch.Ours, backoff);
                 await PauseAsync(backoff, cancel);
             }
+        }
+    }
+
+    private async ValueTask WriteWithinAsync(OutgoingRecord record, CancellationToken cancel)
+    {
+        using var late = new CancellationTokenSource(WriteTimeMax, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
+        try
+        {
+            await WriteAsync(record, _watch.Begin(record.OrderingKey), either.Token).OrCancelledAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancel.IsCancellationRequested)
+        {
+            throw new TimeoutException($"Not acknowledged within {WriteTimeMax}.");
         }
     }
 
@@ -99,64 +124,22 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
         }
         finally
         {
-            End(number);
+            _watch.End(number);
+            Poke();
         }
     }
 
-    private int Waiting
+    private void Poke()
     {
-        get
-        {
-            lock (_lock) return _newest.Count;
-        }
-    }
-
-    private long Begin(string orderingKey)
-    {
-        lock (_lock)
-        {
-            _newest[orderingKey] = ++_writes;
-            _underWay.Add(_writes);
-            return _writes;
-        }
-    }
-
-    private void End(long number)
-    {
-        lock (_lock)
-        {
-            _underWay.Remove(number);
-            _waiter?.TrySetResult();
-        }
-    }
-
-    /// <summary>All writes up to this one have ended: whatever they wrote is in the lane, or was published.</summary>
-    private long NewestEnded()
-    {
-        lock (_lock) return _underWay.Count == 0 ? _writes : _underWay.Min - 1;
-    }
-
-    /// <summary>The lane was seen empty after those writes had ended.</summary>
-    private void Forget(long ended)
-    {
-        lock (_lock)
-        {
-            _anyMayHave = false;
-            foreach (var (key, newest) in _newest)
-                if (newest <= ended) _newest.Remove(key);
-        }
+        lock (_lock) _waiter?.TrySetResult();
     }
 
     private async Task WaitAsync(CancellationToken cancel)
     {
         var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (_lock)
-        {
-            if (_newest.Count > 0 && _underWay.Count == 0) return;
-            _waiter = waiter;
-        }
-
-        await using (time.CreateTimer(
+        lock (_lock) _waiter = waiter;
+        if (_watch.HasOursAtRest) waiter.TrySetResult();
+        await using (_time.CreateTimer(
             static state => ((TaskCompletionSource)state!).TrySetResult(), waiter, LookAgain, Timeout.InfiniteTimeSpan))
         await using (cancel.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), waiter))
             await waiter.Task;
@@ -167,7 +150,7 @@ public sealed partial class EventDetour(IOutboxStore store, IPartitionedLog log,
     {
         try
         {
-            await Task.Delay(length, time, cancel);
+            await Task.Delay(length, _time, cancel);
         }
         catch (OperationCanceledException)
         {

@@ -19,9 +19,6 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
     /// <summary>Past it an event takes the detour, if there is one.</summary>
     private static readonly TimeSpan LogTimeMax = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Past it the detour counts as closed.</summary>
-    private static readonly TimeSpan DetourTimeMax = TimeSpan.FromSeconds(2);
-
     private readonly Lock _lock = new();
     private readonly CircuitBreaker _breaker = new(
         new BreakerOptions { FailuresToOpen = 3, OpenFor = TimeSpan.FromSeconds(1), OpenForMax = TimeSpan.FromSeconds(10) });
@@ -36,32 +33,24 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
 
     private async ValueTask AppendOrDetourAsync(EventDetour detour, OutgoingRecord record, CancellationToken cancel)
     {
-        // While some of a service wait there, later ones go behind them, or they would overtake.
-        var goesBehind = detour.HasSome(record.OrderingKey);
-        if (!goesBehind && await TryLogAsync(record, cancel)) return;
-        try
+        for (var isLast = false; ; isLast = true)
         {
-            await TakeWithinAsync(detour, record, cancel);
-        }
-        catch (Exception fault) when (goesBehind && fault is (StoreUnavailableException or TimeoutException))
-        {
-            // Those that wait cannot be published either way: to be taken counts for more than to be in order.
-            if (!await TryLogAsync(record, cancel)) throw;
-        }
-    }
-
-    /// <summary>What has not been written by then is not written any more, unless it is on its way.</summary>
-    private async ValueTask TakeWithinAsync(EventDetour into, OutgoingRecord record, CancellationToken cancel)
-    {
-        using var late = new CancellationTokenSource(DetourTimeMax, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
-        try
-        {
-            await into.TakeAsync(record, either.Token);
-        }
-        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancel.IsCancellationRequested)
-        {
-            throw new TimeoutException($"Not acknowledged within {DetourTimeMax}.");
+            // While some of a service wait there, whoever took them in, later ones go behind them, or they would overtake.
+            var goesBehind = await detour.GoesBehindAsync(record.OrderingKey, cancel);
+            if (!goesBehind && await TryLogAsync(record, cancel)) return;
+            try
+            {
+                await detour.TakeAsync(record, cancel);
+                return;
+            }
+            catch (Exception fault) when (goesBehind && fault is (StoreUnavailableException or TimeoutException))
+            {
+                // It may be this process that was frozen for as long: so it asks once more whether the store is there. If not, those that
+                // wait cannot be published either way: to be taken counts for more than to be in order.
+                if (!isLast) continue;
+                if (!await TryLogAsync(record, cancel)) throw;
+                return;
+            }
         }
     }
 

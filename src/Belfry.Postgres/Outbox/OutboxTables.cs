@@ -22,6 +22,13 @@ internal static class OutboxTables
         from lane, unnest($3, $4, $5, $6, $7) with ordinality as m (topic, ordering_key, record_key, headers, value, n)
         """;
 
+    internal const string PendingKeysText = """
+        select ordering_key, count(*) from (
+            select ordering_key from outbox_message
+            where lane_id = (select id from outbox_lane where name = $1) order by sequence limit $2) oldest
+        group by ordering_key
+        """;
+
     public static NpgsqlCommand Add(
         NpgsqlConnection connection, string lane, IReadOnlyList<OutgoingRecord> records) => connection.Statement(
         Insert, Of(lane), Of((long)records.Count), Of(records.Select(r => r.Topic)), Of(records.Select(r => r.OrderingKey)),
@@ -31,6 +38,10 @@ internal static class OutboxTables
         select sequence, topic, ordering_key, record_key, headers, value from outbox_message
         where lane_id = (select id from outbox_lane where name = $1) order by sequence limit $2
         """, Of(lane), Of(max));
+
+    /// <summary>A key and how many of the oldest <paramref name="max"/> messages are its own, a row each; bodies are not read.</summary>
+    public static NpgsqlCommand PendingKeys(NpgsqlConnection connection, string lane, int max) => connection.Statement(
+        PendingKeysText, Of(lane), Of(max));
 
     public static NpgsqlCommand Delete(NpgsqlConnection connection, string lane, IReadOnlyList<long> sequences) => connection.Statement("""
         delete from outbox_message where lane_id = (select id from outbox_lane where name = $1) and sequence = any ($2)

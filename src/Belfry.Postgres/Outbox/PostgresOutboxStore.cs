@@ -24,6 +24,11 @@ public sealed class PostgresOutboxStore(PostgresDatabase database) : IOutboxStor
         database.ReadAsync<IReadOnlyList<OutboxMessage>>(
             async connection => await OutboxTables.Pending(connection, lane, max).ListAsync(OutboxTables.Read, cancel), cancel);
 
+    /// <inheritdoc/>
+    /// <remarks>Over a session of its own, so that it waits for no connection of the pool.</remarks>
+    public ValueTask<PendingKeys> PendingKeysAsync(string lane, int max, CancellationToken cancel) =>
+        database.Looks.PendingKeysAsync(lane, max, cancel);
+
     public async ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel)
     {
         if (sequences.Count == 0) return;

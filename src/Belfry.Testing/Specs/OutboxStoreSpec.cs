@@ -108,6 +108,46 @@ public abstract class OutboxStoreSpec : IAsyncLifetime
     }
 
     [Fact]
+    public virtual async Task The_keys_that_wait_are_told_once_each_and_only_of_their_lane()
+    {
+        (await KeysAsync("a", 10)).ShouldBe(["whole"]);
+        await AddAsync("a", Record("1") with { OrderingKey = "x" }, Record("2") with { OrderingKey = "y\\ä\0" });
+        await AddAsync("a", Record("3") with { OrderingKey = "x" });
+        await AddAsync("ab", Record("4") with { OrderingKey = "other" });
+        (await KeysAsync("a", 10)).ShouldBe(["whole", "x", "y\\ä\0"]);
+    }
+
+    [Fact]
+    public virtual async Task Keys_are_of_the_oldest_messages_and_more_of_them_are_told_of()
+    {
+        await AddAsync("a", [.. Enumerable.Range(0, 5).Select(n => Record($"{n}") with { OrderingKey = $"k{n}" })]);
+        (await Store.PendingKeysAsync("a", 5, default)).IsWhole.ShouldBeTrue();
+        var some = await Store.PendingKeysAsync("a", 3, default);
+        some.IsWhole.ShouldBeFalse();
+        some.OrderingKeys.ShouldBeSubsetOf(["k0", "k1", "k2", "k3"]);
+    }
+
+    [Fact]
+    public virtual async Task Keys_of_deleted_messages_wait_no_more()
+    {
+        await AddAsync("a", Record("1") with { OrderingKey = "x" }, Record("2") with { OrderingKey = "y" });
+        var first = (await Store.PendingAsync("a", 1, default)).Single().Sequence;
+        await Store.DeleteAsync("a", [first], default);
+        (await KeysAsync("a", 10)).ShouldBe(["whole", "y"]);
+    }
+
+    [Fact]
+    public virtual async Task Keys_are_seen_from_the_end_of_the_write_on_by_all_who_ask()
+    {
+        for (var n = 0; n < 20; n++)
+        {
+            await AddAsync("a", Record("1") with { OrderingKey = $"k{n}" });
+            var seen = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => KeysAsync("a", 100)));
+            foreach (var keys in seen) keys.Count.ShouldBe(n + 2);
+        }
+    }
+
+    [Fact]
     public virtual async Task Lanes_are_kept_apart()
     {
         await AddAsync("a", Record("1"));
@@ -253,6 +293,12 @@ public abstract class OutboxStoreSpec : IAsyncLifetime
         await tx.AddAsync(lane, records);
         return true;
     }, default);
+
+    private async Task<List<string>> KeysAsync(string lane, int max)
+    {
+        var seen = await Store.PendingKeysAsync(lane, max, default);
+        return [seen.IsWhole ? "whole" : "more", .. seen.OrderingKeys.Order(StringComparer.Ordinal)];
+    }
 
     protected async Task<List<string>> TextsAsync(string lane) => [.. (await Store.PendingAsync(lane, 1000, default)).Select(Text)];
 

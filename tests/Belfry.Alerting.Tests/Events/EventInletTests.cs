@@ -1,10 +1,7 @@
-using System.Collections.Concurrent;
 using System.Text;
 using Belfry.Alerting.Events;
 using Belfry.Log;
 using Belfry.Outbox;
-using Belfry.Sqlite;
-using Belfry.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belfry.Alerting.Tests.Events;
@@ -13,7 +10,7 @@ namespace Belfry.Alerting.Tests.Events;
 public sealed class EventInletTests : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-    private readonly ManualTime _time = new();
+    private readonly DetourTime _time = new();
     private readonly SwitchedLog _log = new();
     private readonly SwitchedStore _store = new();
     private readonly CancellationTokenSource _stop = new();
@@ -62,14 +59,14 @@ public sealed class EventInletTests : IAsyncDisposable
         _log.Hangs = true;
         for (var n = 1; n <= 3; n++)
         {
-            var taking = TakeAsync($"service-{n}", $"{n}");
+            var sending = SendAsync($"service-{n}", $"{n}");
             _time.Advance(TimeSpan.FromMilliseconds(249));
-            taking.IsCompleted.ShouldBeFalse();
+            _store.Writes.ShouldBe(n - 1);
             _time.Advance(TimeSpan.FromMilliseconds(1));
-            await taking.WaitAsync(Patience);
+            await AcknowledgedAsync(n, sending);
         }
 
-        await TakeAsync("service-4", "4").WaitAsync(Patience);
+        await TakeAsync("service-4", "4");
         _log.Asked.ShouldBe(3);
         _store.Writes.ShouldBe(4);
 
@@ -128,10 +125,10 @@ public sealed class EventInletTests : IAsyncDisposable
         var gate = _store.Close();
 
         // Off the test's own context, which hands thousands of continuations on one by one, behind those of all other tests.
-        var takings = await Task.Run(() => Enumerable.Range(1, 1_200).Select(n => TakeAsync($"service-{n % 7}", $"{n}")).ToList());
+        var takings = await Task.Run(() => Enumerable.Range(1, 1_200).Select(n => SendAsync($"service-{n % 7}", $"{n}")).ToArray());
         takings.Any(taking => taking.IsCompleted).ShouldBeFalse();
         gate.SetResult();
-        await Task.WhenAll(takings).WaitAsync(Patience);
+        await AcknowledgedAsync(1_200, takings);
         _store.Writes.ShouldBe(4, "the first alone, then lots of 500");
         (await WaitingAsync()).ShouldBe(Enumerable.Range(1, 1_200).Select(n => $"{n}"));
     }
@@ -141,11 +138,11 @@ public sealed class EventInletTests : IAsyncDisposable
     {
         (_log.Fault, _store.Fault) = (new LogUnavailableException("away"), new StoreUnavailableException("away"));
         var gate = _store.Close();
-        var takings = Enumerable.Range(1, 3).Select(n => TakeAsync($"service-{n}", $"{n}")).ToList();
+        var takings = Enumerable.Range(1, 3).Select(n => SendAsync($"service-{n}", $"{n}")).ToList();
         gate.SetResult();
         foreach (var taking in takings) await Should.ThrowAsync<StoreUnavailableException>(() => taking.WaitAsync(Patience));
         _store.Fault = null;
-        await TakeAsync("service-4", "4").WaitAsync(Patience);
+        await TakeAsync("service-4", "4");
         (await WaitingAsync()).ShouldBe(["4"]);
     }
 
@@ -154,10 +151,10 @@ public sealed class EventInletTests : IAsyncDisposable
     {
         _log.Fault = new LogUnavailableException("away");
         var gate = _store.Close();
-        var takings = Enumerable.Range(1, 4).Select(n => TakeAsync($"service-{n}", n == 3 ? SwitchedStore.Poison : $"{n}")).ToList();
+        var takings = Enumerable.Range(1, 4).Select(n => SendAsync($"service-{n}", n == 3 ? SwitchedStore.Poison : $"{n}")).ToList();
         gate.SetResult();
         await Should.ThrowAsync<FormatException>(() => takings[2].WaitAsync(Patience));
-        await Task.WhenAll(takings.Where((_, at) => at != 2)).WaitAsync(Patience);
+        await AcknowledgedAsync(3, [.. takings.Where((_, at) => at != 2)]);
         (await WaitingAsync()).ShouldBe(["1", "2", "4"]);
     }
 
@@ -169,12 +166,12 @@ public sealed class EventInletTests : IAsyncDisposable
         using var cancel = new CancellationTokenSource();
         var first = _inlet.AppendAsync(Record("a", "1"), cancel.Token).AsTask();
         var second = _inlet.AppendAsync(Record("b", "2"), cancel.Token).AsTask();
-        var third = TakeAsync("c", "3");
+        var third = SendAsync("c", "3");
         await cancel.CancelAsync();
         foreach (var taking in (Task[])[first, second])
             await Should.ThrowAsync<OperationCanceledException>(() => taking.WaitAsync(Patience));
         gate.SetResult();
-        await third.WaitAsync(Patience);
+        await AcknowledgedAsync(1, third);
         (await WaitingAsync()).ShouldBe(["1", "3"]);
         _log.Fault = null;
         Start();
@@ -191,8 +188,9 @@ public sealed class EventInletTests : IAsyncDisposable
         var next = new EventDetour(_store, _log, _time, NullLogger.Instance);
         await next.LookAsync(default);
         var inlet = new EventInlet(_log, next, _time);
-        await inlet.AppendAsync(Record("a", "2"), default);
+        var second = inlet.AppendAsync(Record("a", "2"), default).AsTask();
         await inlet.AppendAsync(Record("b", "3"), default);
+        await AcknowledgedAsync(2, second);
         _log.Appended.ShouldBe(["3"]);
         _running = Task.Run(() => next.RunAsync(_stop.Token));
         await UntilAsync(() => !next.HasSome("a"));
@@ -237,7 +235,24 @@ public sealed class EventInletTests : IAsyncDisposable
 
     private void Start() => _running = Task.Run(() => _detour.RunAsync(_stop.Token));
 
-    private Task TakeAsync(string service, string text) => _inlet.AppendAsync(Record(service, text), default).AsTask();
+    private Task SendAsync(string service, string text) => _inlet.AppendAsync(Record(service, text), default).AsTask();
+
+    private async Task TakeAsync(string service, string text)
+    {
+        var durable = _time.Durable;
+        var sending = SendAsync(service, text);
+        await UntilAsync(() => sending.IsCompleted || _time.Durable > durable);
+        if (!sending.IsCompleted) _time.Advance(EventDetour.KnownToAll);
+        await sending.WaitAsync(Patience);
+    }
+
+    /// <summary>All are durable, and all know of them.</summary>
+    private async Task AcknowledgedAsync(int count, params Task[] sendings)
+    {
+        await UntilAsync(() => _time.Durable == count);
+        _time.Advance(EventDetour.KnownToAll);
+        await Task.WhenAll(sendings).WaitAsync(Patience);
+    }
 
     private async Task<List<string>> WaitingAsync() =>
         [.. (await _store.Inner.PendingAsync(EventDetour.Lane, 2_000, default)).Select(m => Encoding.UTF8.GetString(m.Record.Value.Span))];
@@ -254,80 +269,6 @@ public sealed class EventInletTests : IAsyncDisposable
         {
             limit.Token.ThrowIfCancellationRequested();
             await Task.Yield();
-        }
-    }
-
-    private sealed class SwitchedLog : IPartitionedLog
-    {
-        private readonly ConcurrentQueue<string> _appended = [];
-        private int _asked;
-
-        public IReadOnlyCollection<string> Appended => _appended;
-        public Exception? Fault { get; set; }
-        public bool Hangs { get; set; }
-        public int Asked => _asked;
-
-        public ValueTask AppendAsync(IReadOnlyList<OutgoingRecord> records, CancellationToken cancel)
-        {
-            Interlocked.Increment(ref _asked);
-            if (Hangs) return new(new TaskCompletionSource().Task);
-            if (Fault is not null) return ValueTask.FromException(Fault);
-            foreach (var record in records) _appended.Enqueue(Encoding.UTF8.GetString(record.Value.Span));
-            return ValueTask.CompletedTask;
-        }
-
-        public ValueTask DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel) =>
-            throw new NotSupportedException();
-        public ILogConsumer OpenConsumer(ConsumerGroup group) => throw new NotSupportedException();
-        public ValueTask<IReadOnlyList<LogRecord>> ReadAsync(TopicPartition source, long fromOffset, int max, CancellationToken cancel) =>
-            throw new NotSupportedException();
-        public ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
-            throw new NotSupportedException();
-        public ValueTask<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
-            throw new NotSupportedException();
-    }
-
-    /// <summary>A store whose answers can be lost or late, and that refuses an event of one text.</summary>
-    private sealed class SwitchedStore : IOutboxStore
-    {
-        public const string Poison = "poison";
-        private TaskCompletionSource? _gate;
-
-        public SqliteMemoryOutboxStore Inner { get; } = new();
-        public bool FailsAfter { get; set; }
-        public Exception? Fault { get; set; }
-        public int Writes { get; private set; }
-
-        /// <summary>Writes wait until the gate is set.</summary>
-        public TaskCompletionSource Close() =>
-            _gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public async ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel)
-        {
-            Writes++;
-            if (_gate is not null) await _gate.Task;
-            if (Fault is not null) throw Fault;
-            var result = await Inner.WriteAsync(tx => work(new Picky(tx)), cancel);
-            return FailsAfter ? throw new StoreUnavailableException("the answer was lost") : result;
-        }
-
-        public ValueTask<T> ReadAsync<T>(Func<System.Data.Common.DbConnection, ValueTask<T>> read, CancellationToken cancel) =>
-            Inner.ReadAsync(read, cancel);
-
-        public ValueTask<IReadOnlyList<OutboxMessage>> PendingAsync(string lane, int max, CancellationToken cancel) =>
-            Inner.PendingAsync(lane, max, cancel);
-
-        public ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel) =>
-            Inner.DeleteAsync(lane, sequences, cancel);
-
-        private sealed class Picky(OutboxTransaction inner) : OutboxTransaction
-        {
-            public override System.Data.Common.DbConnection Connection => inner.Connection;
-
-            public override ValueTask AddAsync(string lane, IReadOnlyList<OutgoingRecord> records) =>
-                records.Any(record => Encoding.UTF8.GetString(record.Value.Span) == Poison)
-                    ? throw new FormatException(Poison)
-                    : inner.AddAsync(lane, records);
         }
     }
 }

@@ -113,6 +113,70 @@ public sealed class PostgresOutboxStoreTests : OutboxStoreSpec
     }
 
     [Fact]
+    public async Task The_keys_of_a_lane_are_told_while_the_pool_is_busy_and_after_their_session_was_ended()
+    {
+        await AddAsync("a", Record("1"));
+        await using var narrow = PostgresDatabase.Open(_schema!.Options with { ConnectionsMax = 1 });
+        IOutboxStore store = new PostgresOutboxStore(narrow);
+        using var started = new SemaphoreSlim(0);
+        using var end = new SemaphoreSlim(0);
+        var busy = store.ReadAsync(connection =>
+        {
+            started.Release();
+            end.Wait();
+            return ValueTask.FromResult(true);
+        }, default).AsTask();
+        await started.WaitAsync();
+        (await store.PendingKeysAsync("a", 10, default)).OrderingKeys.ShouldBe(["k"]);
+        var ended = await _schema.ScalarAsync<long>("""
+            select count(pg_terminate_backend(pid)) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid() and query like '%group by ordering_key%'
+            """);
+        ended.ShouldBe(1);
+        (await store.PendingKeysAsync("a", 10, default)).OrderingKeys.ShouldBe(["k"]);
+        end.Release();
+        (await busy).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Who_gives_up_on_the_keys_of_a_lane_is_let_go_at_once_and_the_next_one_is_answered()
+    {
+        await AddAsync("a", Record("1"));
+        (await Store.PendingKeysAsync("a", 10, default)).OrderingKeys.ShouldBe(["k"]);
+        await using var blocking = new NpgsqlConnection(_schema!.Options.Unpooled().ToString());
+        await blocking.OpenAsync();
+        await using var transaction = await blocking.BeginTransactionAsync();
+        await using (var command = new NpgsqlCommand("lock table outbox_lane in access exclusive mode", blocking))
+            await command.ExecuteNonQueryAsync();
+        using var patience = new CancellationTokenSource();
+        var asking = Store.PendingKeysAsync("a", 10, patience.Token).AsTask();
+        await patience.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => asking);
+        await transaction.RollbackAsync();
+        (await Store.PendingKeysAsync("a", 10, default)).OrderingKeys.ShouldBe(["k"]);
+    }
+
+    [Fact]
+    public async Task The_keys_of_a_lane_are_found_by_its_index()
+    {
+        await _schema!.RunAsync("""
+            insert into outbox_lane (name, next_sequence) values ('a', 1), ('b', 1);
+            insert into outbox_message (lane_id, sequence, topic, ordering_key, value)
+                select (select id from outbox_lane where name = 'b'), n, 't', 'k', '\x00' from generate_series(1, 20000) n;
+            analyze outbox_message, outbox_lane;
+            """);
+        await using var connection = new NpgsqlConnection(_schema.Options.Unpooled().ToString());
+        await connection.OpenAsync();
+        await using var explain = new NpgsqlCommand("explain " + OutboxTables.PendingKeysText, connection);
+        explain.Parameters.Add(PostgresCommands.Of("b"));
+        explain.Parameters.Add(PostgresCommands.Of(500));
+        var plan = new List<string>();
+        await using var reader = await explain.ExecuteReaderAsync();
+        while (await reader.ReadAsync()) plan.Add(reader.GetString(0));
+        string.Join("\n", plan).ShouldContain("Index Scan using outbox_message_pkey");
+    }
+
+    [Fact]
     public async Task Works_that_block_hold_up_no_thread_of_the_pool()
     {
         var onPool = await Store.WriteAsync(_ => ValueTask.FromResult(Thread.CurrentThread.IsThreadPoolThread), default);

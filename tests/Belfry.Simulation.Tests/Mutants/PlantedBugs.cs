@@ -81,6 +81,16 @@ internal static class PlantedBugs
         {
             Weather = Weather.PortFaults,
         },
+        new("A detour is acknowledged before other nodes can know of it", "Belfry.Alerting", "Events/EventDetour.cs",
+            "        await Task.Delay(KnownToAll, _time, cancel);", "")
+        {
+            Weather = Weather.LateLog,
+        },
+        new("A node goes by its own detours alone", "Belfry.Alerting", "Events/DetourWatch.cs",
+            "|| view.Shows(orderingKey);", "|| view is null;")
+        {
+            Weather = Weather.LateLog,
+        },
         new("An owner starts from nothing what it planned before", "Belfry.Alerting", "Planning/PlanningFold.cs",
             "if (source.Topic != topics.PlanningFeedback.Name) await RestoreAsync(core, source, next[source], cancel);", "")
         {

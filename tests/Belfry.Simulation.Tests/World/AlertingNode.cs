@@ -33,10 +33,11 @@ internal sealed class AlertingNode
         var topics = SharedState.Topics;
         var catalog = new CatalogReader(store, _log, node.Time, NullLogger.Instance) { CheckEvery = PollWait, OutboxLookAgain = PollWait };
         var ids = new IdSource(() => SharedState.NextId(node.Random, node.Time.GetUtcNow()));
-        _detour = new EventDetour(store, _log, node.Time, NullLogger.Instance);
+        var entrance = new LateLog(world, node, _log);
+        _detour = new EventDetour(store, entrance, node.Time, NullLogger.Instance);
         _acceptor = new EventAcceptor(
-            new EventInlet(_log, _detour, node.Time), topics, () => catalog.Current, new RateLimiter(), new RefusedEvents(), ids, node.Time,
-            NullLogger<EventAcceptor>.Instance);
+            new EventInlet(entrance, _detour, node.Time), topics, () => catalog.Current, new RateLimiter(), new RefusedEvents(), ids,
+            node.Time, NullLogger<EventAcceptor>.Instance);
         var consumer = new ConsumerOptions { PollWait = PollWait };
         _ports = new PipelinePorts
         {
@@ -117,6 +118,21 @@ internal sealed class AlertingNode
             // No answer: the person presses again.
         }
     });
+
+    private sealed class LateLog(AlertingWorld world, SimulatedNode node, IPartitionedLog log) : ForwardingLog(log)
+    {
+        public override async ValueTask AppendAsync(IReadOnlyList<OutgoingRecord> records, CancellationToken cancel)
+        {
+            await LateAsync();
+            await Inner.AppendAsync(records, cancel);
+            await LateAsync();
+        }
+
+        private async ValueTask LateAsync()
+        {
+            if (world.LateBy() is { Ticks: > 0 } late) await Task.Delay(late, node.Time, CancellationToken.None);
+        }
+    }
 
     // As the host does: a hop that fails is started again after a pause. That it failed is a fault of its own.
     private async Task RunAsync(Hop hop)

@@ -14,6 +14,9 @@ internal enum Weather
     BadProviders,
     CutOffs,
     Everything,
+
+    /// <summary>The log answers late those who take events in, and senders go on at once. Every other calm seed.</summary>
+    LateLog,
 }
 
 /// <summary>Three nodes, what they share, who sends and who answers, and the faults between: one run is one seed.</summary>
@@ -30,7 +33,7 @@ internal sealed class AlertingWorld
 
     public AlertingWorld(long seed, Action<string>? trace = null)
     {
-        Weather = (Weather)(seed % 6);
+        Weather = seed % 12 == 6 ? Weather.LateLog : (Weather)(seed % 6);
         World = new SimulatedWorld(seed, SharedState.StartAt) { Trace = trace };
         Observer = new Observer(World, SharedState.Topics);
         Log = new SimulatedLog(World) { OnAppended = Observer.Appended };
@@ -56,6 +59,11 @@ internal sealed class AlertingWorld
     public IReadOnlyList<Provider> Providers { get; }
     public Sender Sender { get; }
     public Responder Responder { get; }
+
+    /// <summary>How late the log is with what an inlet appends, one way.</summary>
+    public TimeSpan LateBy() => Weather != Weather.LateLog || World.Elapsed >= FaultsEnd || World.Random.Next(3) > 0
+        ? TimeSpan.Zero
+        : TimeSpan.FromMilliseconds(World.Random.Next(1_000));
 
     public static bool IsPlanned(Exception fault) => fault is LogUnavailableException or StoreUnavailableException;
 

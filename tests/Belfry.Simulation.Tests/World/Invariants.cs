@@ -24,10 +24,25 @@ internal static class Invariants
                     yield return $"A3: {logged} '{action}' of {story.DedupKey} in the log, more than were sent";
             }
 
+        foreach (var overtaken in Overtaken(world)) yield return overtaken;
         var processed = Ask(world, "select id from event_state where progress = 1 and integration_id is not null").ToHashSet();
         foreach (var id in world.Observer.Logged.Values.SelectMany(ids => ids))
             if (!processed.Contains(id))
                 yield return $"A1: event {id} is in the log and was not processed within two minutes of the last fault";
+    }
+
+    // B2 up to the log, across nodes: what was accepted stands before what was sent afterwards. With the store away it may not.
+    private static IEnumerable<string> Overtaken(AlertingWorld world)
+    {
+        if (world.Weather is Weather.PortFaults or Weather.Everything) yield break;
+        foreach (var story in world.Sender.Stories)
+        {
+            var copies = world.Observer.FirstCopies.GetValueOrDefault(story.DedupKey) ?? [];
+            foreach (var accepted in story.AcceptedAttempts)
+                if (copies.TakeWhile(attempt => attempt != accepted).FirstOrDefault(attempt => attempt > accepted) is > 0 and var later)
+                    yield return $"B2: of {story.DedupKey} attempt {later} stands before attempt {accepted}, which was accepted before " +
+                        "it was sent";
+        }
     }
 
     public static IReadOnlyList<string> AtTheEnd(AlertingWorld world) =>

@@ -27,6 +27,9 @@ internal sealed class NodeOutboxStore(
     public ValueTask<IReadOnlyList<OutboxMessage>> PendingAsync(string lane, int max, CancellationToken cancel) =>
         new(node.CallAsync("store.pending", () => Now(_shared.PendingAsync(lane, max, CancellationToken.None))));
 
+    public ValueTask<PendingKeys> PendingKeysAsync(string lane, int max, CancellationToken cancel) =>
+        new(node.CallAsync("store.pending-keys", () => Now(_shared.PendingKeysAsync(lane, max, CancellationToken.None))));
+
     public ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel) =>
         new(node.CallAsync("store.delete", () => Now(_shared.DeleteAsync(lane, sequences, CancellationToken.None))));
 

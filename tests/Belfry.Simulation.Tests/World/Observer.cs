@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Belfry.Alerting;
 using Belfry.Deliveries;
@@ -45,6 +46,9 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
 
     /// <summary>Ids of events in the log, by dedup key and action.</summary>
     public SortedDictionary<string, HashSet<string>> Logged { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>By dedup key, the attempts in the order in which they first came to the log.</summary>
+    public SortedDictionary<string, List<int>> FirstCopies { get; } = new(StringComparer.Ordinal);
     public int DeadLetters { get; private set; }
 
     /// <summary>Told of a mail that arrived: its recipient's user and its text.</summary>
@@ -202,7 +206,10 @@ internal sealed class Observer(SimulatedWorld world, Topics topics)
         if (what == "event")
         {
             var key = $"{Text(value, "dedup_key")}/{Text(value, "action")}";
-            (Logged.TryGetValue(key, out var ids) ? ids : Logged[key] = []).Add(Text(value, "id"));
+            if (!(Logged.TryGetValue(key, out var ids) ? ids : Logged[key] = []).Add(Text(value, "id"))) return;
+            var story = Text(value, "dedup_key");
+            (FirstCopies.TryGetValue(story, out var copies) ? copies : FirstCopies[story] = [])
+                .Add(int.Parse(Text(value, "summary").Split('#')[1], CultureInfo.InvariantCulture));
         }
         else
         {

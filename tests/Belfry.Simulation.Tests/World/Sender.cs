@@ -15,6 +15,12 @@ internal sealed class Story(string dedupKey, string routingKey, IReadOnlyList<st
     public int Unclear { get; set; }
     public Dictionary<string, int> Accepted { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Attempts so far; each carries its number.</summary>
+    public int Sent { get; set; }
+
+    /// <summary>Attempts that were answered with a yes before the next one was sent.</summary>
+    public List<int> AcceptedAttempts { get; } = [];
+
     /// <summary>Incidents that the story makes by itself: one for each run of triggers up to a resolve.</summary>
     public int Incidents => actions.Where((action, i) => action == "trigger" && (i == 0 || actions[i - 1] == "resolve")).Count();
     public bool EndsResolved => actions[^1] == "resolve";
@@ -30,10 +36,11 @@ internal sealed class Sender(AlertingWorld world)
     public void Start()
     {
         var random = world.World.Random;
+        var isHasty = world.Weather == Weather.LateLog;
         for (var i = 0; i < 8; i++)
         {
             var actions = new List<string> { "trigger" };
-            for (var more = random.Next(4); more > 0; more--)
+            for (var more = isHasty ? 12 : random.Next(4); more > 0; more--)
                 actions.Add(random.Next(3) == 0 || actions[^1] == "resolve" ? "trigger" : "resolve");
             var story = new Story($"alert-{i}", world.State.RoutingKeys[i % world.State.RoutingKeys.Count], actions);
             Stories.Add(story);
@@ -52,6 +59,7 @@ internal sealed class Sender(AlertingWorld world)
             return;
         }
 
+        var attempt = ++story.Sent;
         node.Accept(Body(story, action), result =>
         {
             if (answered)
@@ -63,8 +71,12 @@ internal sealed class Sender(AlertingWorld world)
             if (result is AcceptResult.Accepted)
             {
                 story.Accepted[action] = story.Accepted.GetValueOrDefault(action) + 1;
+                story.AcceptedAttempts.Add(attempt);
                 story.Done++;
-                world.World.After(TimeSpan.FromSeconds(1 + world.World.Random.Next(60)), $"{story.DedupKey} goes on", () => Next(story));
+                var pause = world.Weather == Weather.LateLog
+                    ? TimeSpan.FromMilliseconds(world.World.Random.Next(200))
+                    : TimeSpan.FromSeconds(1 + world.World.Random.Next(60));
+                world.World.After(pause, $"{story.DedupKey} goes on", () => Next(story));
                 return;
             }
 
@@ -83,6 +95,6 @@ internal sealed class Sender(AlertingWorld world)
 
     private static byte[] Body(Story story, string action) => Encoding.UTF8.GetBytes($$$"""
         {"routing_key":"{{{story.RoutingKey}}}","event_action":"{{{action}}}","dedup_key":"{{{story.DedupKey}}}",
-         "payload":{"summary":"{{{story.DedupKey}}} is bad","source":"simulator","severity":"critical"}}
+         "payload":{"summary":"{{{story.DedupKey}}} is bad #{{{story.Sent}}}","source":"simulator","severity":"critical"}}
         """);
 }

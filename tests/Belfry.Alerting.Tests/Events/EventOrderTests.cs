@@ -1,0 +1,299 @@
+using System.Text;
+using Belfry.Alerting.Events;
+using Belfry.Log;
+using Belfry.Outbox;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Belfry.Alerting.Tests.Events;
+
+/// <summary>
+/// What was acknowledged by one process stands before what is sent to another one afterwards, while the store can be asked.
+/// </summary>
+public sealed class EventOrderTests : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan JustBeforeKnown = DetourWatch.ViewLife - TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan LookTimeMax = TimeSpan.FromMilliseconds(300);
+    private static readonly StoreUnavailableException StoreAway = new("away");
+    private static readonly LogUnavailableException LogAway = new("away");
+    private readonly DetourTime _time = new();
+    private readonly SwitchedLog _log = new();
+    private readonly SwitchedStore _store = new();
+    private readonly Instance _one;
+    private readonly Instance _two;
+
+    public EventOrderTests()
+    {
+        _one = Start();
+        _two = Start();
+    }
+
+    public void Dispose() => _store.Inner.Dispose();
+
+    [Fact]
+    public async Task An_event_goes_behind_what_another_process_has_waiting_of_its_service_and_no_other()
+    {
+        await DetourAsync(_one, "a", "1");
+        await TakeAsync(_two, "a", "2");
+        await TakeAsync(_two, "b", "3");
+        _log.Appended.ShouldBe(["3"]);
+        (await WaitingAsync()).ShouldBe(["1", "2"]);
+    }
+
+    [Fact]
+    public async Task A_detour_is_acknowledged_once_no_view_without_it_counts()
+    {
+        // A view as young as can be that does not show it.
+        await TakeAsync(_two, "b", "0");
+        _log.Fault = LogAway;
+        var sending = SendAsync(_one, "a", "1");
+        await UntilAsync(() => _time.Durable == 1);
+        _log.Fault = null;
+        _time.Advance(JustBeforeKnown);
+        sending.IsCompleted.ShouldBeFalse("another process may still take the lane for empty");
+        await SendAsync(_two, "a", "sent before it was acknowledged");
+        _log.Appended.ShouldBe(["0", "sent before it was acknowledged"]);
+        _time.Advance(EventDetour.KnownToAll - JustBeforeKnown);
+        await sending.WaitAsync(Patience);
+        await TakeAsync(_two, "a", "2");
+        (await WaitingAsync()).ShouldBe(["1", "2"]);
+    }
+
+    [Fact]
+    public async Task Once_all_is_published_events_of_all_processes_go_to_the_log_again()
+    {
+        await DetourAsync(_one, "a", "1");
+        await TakeAsync(_two, "a", "2");
+        await PublishAsync(_two);
+        await TakeAsync(_one, "a", "3");
+        await TakeAsync(_two, "a", "4");
+        _log.Appended.ShouldBe(["1", "2", "3", "4"]);
+        _one.Detour.HasSome("a").ShouldBeFalse("the look has shown that another process published it");
+    }
+
+    [Fact]
+    public async Task Without_a_young_view_an_event_waits_for_a_look_and_then_goes_behind()
+    {
+        await DetourAsync(_one, "a", "1");
+        _store.LooksHang = true;
+        var sending = SendAsync(_two, "a", "2");
+        _time.Advance(TimeSpan.FromMilliseconds(249));
+        (await WaitingAsync()).ShouldBe(["1"]);
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        await AcknowledgedAsync(2, sending);
+        (await WaitingAsync()).ShouldBe(["1", "2"]);
+        _log.Appended.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_look_that_ends_in_time_lets_the_event_go_to_the_log()
+    {
+        _time.Advance(TimeSpan.FromMinutes(1));
+        _store.LooksHang = true;
+        var sending = SendAsync(_two, "a", "1");
+        _time.Advance(TimeSpan.FromMilliseconds(249));
+        sending.IsCompleted.ShouldBeFalse();
+        _store.LooksHang = false;
+        _store.AnswerLooks();
+        await sending.WaitAsync(Patience);
+        _log.Appended.ShouldBe(["1"]);
+    }
+
+    [Fact]
+    public async Task A_store_that_refuses_looks_is_away_once_the_view_is_old_and_events_go_to_the_log_at_once()
+    {
+        await DetourAsync(_one, "a", "1");
+        await TakeAsync(_two, "b", "2");
+        (_store.LookFault, _store.Fault) = (StoreAway, StoreAway);
+        _time.Advance(DetourWatch.LookInterval);
+        await SendAsync(_two, "c", "3").WaitAsync(Patience);
+        _time.Advance(DetourWatch.ViewLife);
+        var writes = _store.Writes;
+        await SendAsync(_two, "a", "4").WaitAsync(Patience);
+        await SendAsync(_two, "a", "5").WaitAsync(Patience);
+        _store.Writes.ShouldBe(writes, "nobody has to wait for a store that was found away");
+        _log.Appended.ShouldBe(["2", "3", "4", "5"]);
+    }
+
+    [Fact]
+    public async Task A_look_that_fails_once_costs_no_order_while_the_view_before_it_is_young()
+    {
+        await DetourAsync(_one, "a", "1");
+        await TakeAsync(_two, "b", "2");
+        _store.LookFault = StoreAway;
+        _time.Advance(DetourWatch.LookInterval);
+        await TakeAsync(_two, "a", "3");
+        (await WaitingAsync()).ShouldBe(["1", "3"]);
+    }
+
+    [Fact]
+    public async Task A_store_that_answers_no_look_for_two_seconds_counts_as_away_and_not_before()
+    {
+        _time.Advance(TimeSpan.FromMinutes(1));
+        _store.LooksHang = true;
+        var gate = _store.Close();
+        var first = SendAsync(_two, "a", "1");
+        for (var late = 1; late <= 5; late++)
+        {
+            await UntilAsync(() => _time.Begun(LookTimeMax) == late);
+            _log.Appended.ShouldBeEmpty();
+            _time.Advance(LookTimeMax);
+            await UntilAsync(() => _time.Begun(DetourWatch.LookInterval) == late);
+            if (late < 5) _time.Advance(DetourWatch.LookInterval);
+        }
+
+        await SendAsync(_two, "b", "2").WaitAsync(Patience);
+        _log.Appended.ShouldBe(["2"]);
+
+        // Its patience for a look, and then for the write.
+        _time.Advance(TimeSpan.FromMilliseconds(350));
+        await first.WaitAsync(Patience);
+        _log.Appended.ShouldBe(["2", "1"]);
+        gate.SetResult();
+    }
+
+    [Fact]
+    public async Task A_store_that_comes_back_is_asked_again_before_anything_goes_to_the_log()
+    {
+        await DetourAsync(_one, "a", "1");
+        (_store.LookFault, _store.Fault) = (StoreAway, StoreAway);
+        await SendAsync(_two, "b", "2").WaitAsync(Patience);
+        _log.Appended.ShouldBe(["2"]);
+        (_store.LookFault, _store.Fault) = (null, null);
+        _time.Advance(DetourWatch.LookInterval);
+        await UntilAsync(() => _two.Detour.HasSome("a"));
+        await TakeAsync(_two, "a", "3");
+        (await WaitingAsync()).ShouldBe(["1", "3"]);
+    }
+
+    [Fact]
+    public async Task A_process_that_was_frozen_trusts_nothing_it_knew_before()
+    {
+        await TakeAsync(_two, "b", "0");
+        _store.LookFault = StoreAway;
+        _time.Advance(DetourWatch.LookInterval);
+        await SendAsync(_two, "b", "1").WaitAsync(Patience);
+        _store.LookFault = null;
+        await DetourAsync(_one, "a", "2");
+
+        // Whatever its timers did meanwhile: neither its view nor that the store was away counts.
+        _time.Advance(TimeSpan.FromSeconds(10));
+        await TakeAsync(_two, "a", "3");
+        (await WaitingAsync()).ShouldBe(["2", "3"]);
+    }
+
+    [Fact]
+    public async Task Behind_more_than_a_look_shows_all_services_wait()
+    {
+        _log.Fault = LogAway;
+        var sendings = Enumerable.Range(0, OutboxRelay.LotMax + 1).Select(n => SendAsync(_one, "a", $"{n}")).ToArray();
+        await AcknowledgedAsync(OutboxRelay.LotMax + 1, sendings);
+        _log.Fault = null;
+        await TakeAsync(_two, "z", "last");
+        _log.Appended.ShouldBeEmpty();
+        (await WaitingAsync())[^1].ShouldBe("last");
+    }
+
+    [Fact]
+    public async Task A_sender_that_gives_up_while_all_come_to_know_leaves_a_durable_event_that_others_go_behind()
+    {
+        _log.Fault = LogAway;
+        using var cancel = new CancellationTokenSource();
+        var sending = _one.Inlet.AppendAsync(Record("a", "1"), cancel.Token).AsTask();
+        await UntilAsync(() => _time.Durable == 1);
+        await cancel.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => sending.WaitAsync(Patience));
+        _log.Fault = null;
+        await TakeAsync(_one, "a", "2");
+        (await WaitingAsync()).ShouldBe(["1", "2"]);
+    }
+
+    [Fact]
+    public async Task The_wait_until_all_know_is_not_held_against_a_write_that_took_long()
+    {
+        _log.Fault = LogAway;
+        var gate = _store.Close();
+        var sending = SendAsync(_one, "a", "1");
+        await UntilAsync(() => _store.Writes == 1);
+        _time.Advance(TimeSpan.FromMilliseconds(1_900));
+        gate.SetResult();
+        await AcknowledgedAsync(1, sending);
+        (await WaitingAsync()).ShouldBe(["1"]);
+    }
+
+    [Fact]
+    public async Task While_events_come_the_lane_is_looked_at_ten_times_a_second_and_otherwise_not()
+    {
+        var before = _store.Looks;
+        for (var n = 0; n < 100; n++)
+        {
+            await TakeAsync(_two, "a", $"{n}");
+            _time.Advance(TimeSpan.FromMilliseconds(10));
+        }
+
+        (_store.Looks - before).ShouldBe(10);
+        _time.Advance(TimeSpan.FromMinutes(1));
+        (_store.Looks - before).ShouldBe(10);
+    }
+
+    private Instance Start()
+    {
+        var detour = new EventDetour(_store, _log, _time, NullLogger.Instance);
+        return new Instance(detour, new EventInlet(_log, detour, _time));
+    }
+
+    private async Task DetourAsync(Instance to, string service, string text)
+    {
+        _log.Fault = LogAway;
+        await TakeAsync(to, service, text);
+        _log.Fault = null;
+    }
+
+    private static Task SendAsync(Instance to, string service, string text) =>
+        to.Inlet.AppendAsync(Record(service, text), default).AsTask();
+
+    private async Task TakeAsync(Instance to, string service, string text)
+    {
+        var durable = _time.Durable;
+        var sending = SendAsync(to, service, text);
+        await UntilAsync(() => sending.IsCompleted || _time.Durable > durable);
+        if (!sending.IsCompleted) _time.Advance(EventDetour.KnownToAll);
+        await sending.WaitAsync(Patience);
+    }
+
+    private async Task AcknowledgedAsync(int durable, params Task[] sendings)
+    {
+        await UntilAsync(() => _time.Durable == durable);
+        _time.Advance(EventDetour.KnownToAll);
+        await Task.WhenAll(sendings).WaitAsync(Patience);
+    }
+
+    private async Task PublishAsync(Instance by)
+    {
+        using var stop = new CancellationTokenSource();
+        var running = Task.Run(() => by.Detour.RunAsync(stop.Token));
+        await UntilAsync(() => !by.Detour.HasSome("a"));
+        await stop.CancelAsync();
+        await running.WaitAsync(Patience);
+    }
+
+    private async Task<List<string>> WaitingAsync() =>
+        [.. (await _store.Inner.PendingAsync(EventDetour.Lane, 2_000, default)).Select(m => Encoding.UTF8.GetString(m.Record.Value.Span))];
+
+    private static OutgoingRecord Record(string service, string text) => new()
+    {
+        Topic = "incoming-events", OrderingKey = service, Value = Encoding.UTF8.GetBytes(text),
+    };
+
+    private static async Task UntilAsync(Func<bool> holds)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        while (!holds())
+        {
+            limit.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
+    private sealed record Instance(EventDetour Detour, EventInlet Inlet);
+}
