@@ -47,13 +47,19 @@ internal sealed class RecentEvents
     /// <summary>Those of a dedup key as they were received, newest first.</summary>
     public IReadOnlyList<EventMark> OfKey(IntegrationId integration, string dedupKey, int max)
     {
-        var marks = new List<EventMark>();
+        var newest = new Queue<EventMark>();
+        var key = Encoding.UTF8.GetBytes(dedupKey);
+
+        // Who receives waits meanwhile, so only what is asked for is made into objects.
         lock (_lock)
             foreach (var (_, place, length) in _byAge)
-                if (Read(At(place, length)) is var mark && mark.IntegrationId == integration && mark.DedupKey == dedupKey)
-                    marks.Add(mark);
-        marks.Reverse();
-        return [.. marks.Take(max)];
+            {
+                if (!IsOf(At(place, length), integration, key)) continue;
+                newest.Enqueue(Read(At(place, length)));
+                if (newest.Count > max) newest.Dequeue();
+            }
+
+        return [.. newest.Reverse()];
     }
 
     private Span<byte> At(long place, int length) => _bytes.AsSpan((int)(place % BytesMax), length);
@@ -71,10 +77,15 @@ internal sealed class RecentEvents
         Encoding.UTF8.GetBytes(summary, into[(HeadBytes + keyBytes)..]);
     }
 
+    private static bool IsOf(ReadOnlySpan<byte> held, IntegrationId integration, ReadOnlySpan<byte> dedupKey) =>
+        new Guid(held[32..48]) == integration.Value
+        && held.Slice(HeadBytes, BinaryPrimitives.ReadUInt16LittleEndian(held[57..])).SequenceEqual(dedupKey);
+
     private static EventMark Read(ReadOnlySpan<byte> from)
     {
         var receivedAt = new DateTimeOffset(BinaryPrimitives.ReadInt64LittleEndian(from[48..]), TimeSpan.Zero);
-        var (keyBytes, summaryBytes) = (BinaryPrimitives.ReadUInt16LittleEndian(from[57..]), BinaryPrimitives.ReadUInt16LittleEndian(from[59..]));
+        var keyBytes = BinaryPrimitives.ReadUInt16LittleEndian(from[57..]);
+        var summaryBytes = BinaryPrimitives.ReadUInt16LittleEndian(from[59..]);
         return new EventMark
         {
             Id = new EventId(new Guid(from[..16])),

@@ -96,6 +96,8 @@ internal sealed class LogPartition(long id, TopicPartition source, SqliteLogOpti
     {
         lock (_lock)
         {
+            // One that was given up may come back from a slow disk after it has left.
+            if (!_readers.ContainsKey(consumer)) return;
             _readers[consumer] = next;
             var readByAll = Math.Min(_readers.Values.Min(), _end);
             while (_tailStart < readByAll) DropOldest_NeedsLock();

@@ -33,7 +33,8 @@ public sealed class LogTailTests : IAsyncLifetime
         InMemory(9).ShouldBeFalse();
 
         await using var late = await JoinedAsync("late", 10);
-        (await _log.ReadAsync(Source, 0, 20, default)).Select(record => record.Offset).ShouldBe(Enumerable.Range(0, 10).Select(n => (long)n));
+        var read = await _log.ReadAsync(Source, 0, 20, default);
+        read.Select(record => record.Offset).ShouldBe(Enumerable.Range(0, 10).Select(offset => (long)offset));
     }
 
     [Fact]
@@ -48,6 +49,19 @@ public sealed class LogTailTests : IAsyncLifetime
         await AppendAsync(3);
         (await PollAsync(first, 3)).ShouldBe(3);
         await using var again = await JoinedAsync("second", 6);
+    }
+
+    [Fact]
+    public async Task What_a_reader_gets_after_it_has_left_does_not_count()
+    {
+        await using var first = await JoinedAsync("first");
+        await using var second = await JoinedAsync("second");
+        await AppendAsync(3);
+        var partition = _log.Partition(Source);
+        partition.RemoveReader((SqliteLogConsumer)second);
+        partition.ReadBy((SqliteLogConsumer)second, 1);
+        (await PollAsync(first, 3)).ShouldBe(3);
+        InMemory(2).ShouldBeFalse("nobody else reads it");
     }
 
     public async Task DisposeAsync()
@@ -69,8 +83,12 @@ public sealed class LogTailTests : IAsyncLifetime
         (await consumer.PollAsync(new NoListener(), max, TimeSpan.Zero, default)).Count;
 
     private async Task AppendAsync(int count) => await _log.AppendAsync(
-        [.. Enumerable.Range(0, count).Select(n => new OutgoingRecord { Topic = "t", OrderingKey = "k", Value = Encoding.UTF8.GetBytes($"{n}") })],
-        default);
+        [
+            .. Enumerable.Range(0, count).Select(number => new OutgoingRecord
+            {
+                Topic = "t", OrderingKey = "k", Value = Encoding.UTF8.GetBytes($"{number}"),
+            }),
+        ], default);
 
     private sealed class NoListener : IAssignmentListener
     {
