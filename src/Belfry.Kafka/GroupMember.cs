@@ -5,15 +5,24 @@ using TopicPartition = Belfry.Log.TopicPartition;
 
 namespace Belfry.Kafka;
 
-/// <summary>The native consumer of one group member and what is known of its partitions. Poll thread only, but for commits.</summary>
+/// <summary>
+/// The native consumer of one group member and what is known of its partitions. Poll thread only, but for commits, and for what wakes the
+/// client's own threads.
+/// </summary>
 internal sealed partial class GroupMember(
-    ConsumerConfig config, ConsumerGroup group, PollThread thread, PollThread commits, TimeProvider time, ILogger logger)
+    ConsumerConfig config, ConsumerGroup group, PollThread thread, PollThread wakes, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan WakeBudget = TimeSpan.FromMilliseconds(500);
+
+    // By then the threads that fetch have woken by themselves.
+    private static readonly TimeSpan WakeBudget = TimeSpan.FromSeconds(1);
+
+    // Behind a fetch that waits for records a broker answers when that ends, after 500 ms, and a client whose request is too late for it
+    // hangs up on the broker: well above that.
+    private static readonly TimeSpan WakeAnswerMax = TimeSpan.FromSeconds(2);
     private readonly SortedSet<TopicPartition> _owned = [];
 
-    // The same for the thread that commits; its consumer was made before.
+    // The same for the threads that commit and wake; their consumer was made before.
     private volatile IReadOnlyList<TopicPartition> _ownedNow = [];
 
     // Paused by the user of the seam, of what is owned; and in the native client, where a pause outlives the ownership.
@@ -167,7 +176,7 @@ internal sealed partial class GroupMember(
         {
             _reading = before;
             // Once more: the first may have come before the client had resumed what it paused.
-            if (_rebalanced) commits.TryPost(WakeFetchers);
+            if (_rebalanced) wakes.TryPost(WakeFetchers);
             _rebalanced = false;
         }
 
@@ -179,18 +188,17 @@ internal sealed partial class GroupMember(
     /// <summary>
     /// Around a cooperative rebalance the client pauses what stays, and its threads that fetch do not hear of the resumption before they
     /// wake by themselves, which is once a second when there was nothing else to do. Any request to their broker wakes them; the answer is
-    /// of no interest. On the thread that commits, for it blocks. Source: librdkafka 2.15.1, rd_kafka_broker_consumer_serve.
+    /// of no interest. On a thread of its own, for it blocks. Source: librdkafka 2.15.1, rd_kafka_broker_consumer_serve.
     /// </summary>
     private void WakeFetchers()
     {
         var startedAt = time.GetTimestamp();
         foreach (var source in _ownedNow)
         {
-            var rest = WakeBudget - time.GetElapsedTime(startedAt);
-            if (rest <= TimeSpan.Zero) return;
+            if (_closing || time.GetElapsedTime(startedAt) >= WakeBudget) return;
             try
             {
-                _consumer!.QueryWatermarkOffsets(KafkaRecords.ToKafka(source), rest);
+                _consumer!.QueryWatermarkOffsets(KafkaRecords.ToKafka(source), WakeAnswerMax);
             }
             catch (KafkaException)
             {
@@ -247,7 +255,7 @@ internal sealed partial class GroupMember(
             }
 
             if (kind == AssignmentChangeKind.Revoked) LetGo(sources);
-            if (_rebalanced) commits.TryPost(WakeFetchers);
+            if (_rebalanced) wakes.TryPost(WakeFetchers);
         }
         catch (Exception fault)
         {

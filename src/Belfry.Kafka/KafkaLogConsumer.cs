@@ -19,6 +19,7 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
     private readonly int _number;
     private readonly PollThread _thread;
     private readonly PollThread _commits;
+    private readonly PollThread _wakes;
     private readonly GroupMember _member;
     private bool _closed;
     private volatile bool _isPolling;
@@ -29,7 +30,8 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
         (_number, var instanceId) = log.Instances.Take(group.Name);
         _thread = new PollThread($"Kafka {group.Name}");
         _commits = new PollThread($"Kafka commits {group.Name}");
-        _member = new GroupMember(KafkaConfig.Consumer(log.Options, group, instanceId), group, _thread, _commits, log.Time, log.Logger);
+        _wakes = new PollThread($"Kafka wakes {group.Name}");
+        _member = new GroupMember(KafkaConfig.Consumer(log.Options, group, instanceId), group, _thread, _wakes, log.Time, log.Logger);
     }
 
     /// <summary>For tests that make it hang.</summary>
@@ -125,12 +127,14 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
         }
     }
 
-    /// <summary>Once no commit uses the native consumer any more.</summary>
+    /// <summary>Once no other thread uses the native consumer any more.</summary>
     private async Task CloseAsync()
     {
-        var lastCommit = _commits.RunAsync(static () => { });
+        _member.TellNoMore();
+        var others = Task.WhenAll(_commits.RunAsync(static () => { }), _wakes.RunAsync(static () => { }));
         _commits.Complete();
-        await lastCommit;
+        _wakes.Complete();
+        await others;
         var closing = _thread.RunAsync(_member.Close);
         _thread.Complete();
         await closing;

@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using Belfry.Log;
 using Belfry.Testing;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using TopicPartition = Belfry.Log.TopicPartition;
 
@@ -37,6 +39,24 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
         await TogetherAsync(() => one.Owned.Count == 1 && two.Received.Count == 1, one, two);
         two.Received.Single().Offset.ShouldBe(2);
         one.EverLost.ShouldBeEmpty();
+    }
+
+    /// <summary>Questions too short for a broker that holds a fetch back would make the client hang up on it.</summary>
+    [SkippableFact]
+    public async Task After_a_rebalance_no_request_is_given_up_and_no_connection_with_it()
+    {
+        var said = new Said();
+        var options = TestLog.Options(_bootstrap, protocol);
+        var log = KafkaLog.Open(options, _time, said, new ProducerRegistry());
+        _logs.Add(log);
+        await log.DeclareAsync([TestLog.Topic(_orders, 12)], default);
+        var one = Join(log);
+        await TestLog.UntilAsync(() => one.Owned.Count == 12, one);
+        var two = Join(log);
+        await TogetherAsync(() => one.Owned.Count == 6 && two.Owned.Count == 6, one, two);
+        var startedAt = _time.GetTimestamp();
+        await TestLog.UntilAsync(() => _time.GetElapsedTime(startedAt) > TimeSpan.FromSeconds(2), one, two);
+        said.Lines.ShouldNotContain(line => line.Contains("REQTMOUT", StringComparison.Ordinal));
     }
 
     [SkippableFact]
@@ -212,4 +232,17 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
     /// <summary>Polls all at once, each in a loop of its own, for one of them may be in a revocation for long.</summary>
     private static async Task TogetherAsync(Func<bool> reached, params SpecMember[] members) =>
         await Task.WhenAll(members.Select(member => TestLog.UntilAsync(reached, member)));
+
+    private sealed class Said : ILogger
+    {
+        public ConcurrentQueue<string> Lines { get; } = new();
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Enqueue(formatter(state, exception));
+    }
 }

@@ -41,12 +41,14 @@ internal sealed class PostgresProcess
     {
         var options = "-c fsync=off -c full_page_writes=off -c synchronous_commit=on -c shared_buffers=64MB -c max_connections=200 " +
             $"-c listen_addresses=127.0.0.1 -c port={_port} -c unix_socket_directories={_folder}";
-        await RunAsync($"{_binaries}/pg_ctl", "-D", Data, "-W", "-l", $"{_folder}/server.log", "-o", options, "start");
         using var late = new CancellationTokenSource(ReadyMax);
         while (true)
         {
             try
             {
+                // While sessions of the killed one have not ended, a new server says so in its log and ends.
+                if (!IsRunning)
+                    await RunAsync($"{_binaries}/pg_ctl", "-D", Data, "-W", "-l", $"{_folder}/server.log", "-o", options, "start");
                 await using var connection = new NpgsqlConnection(
                     $"Host=127.0.0.1;Port={_port};Username=postgres;Database=postgres;Pooling=false;Timeout=5");
                 await connection.OpenAsync(late.Token);
@@ -54,7 +56,7 @@ internal sealed class PostgresProcess
             }
             catch (NpgsqlException)
             {
-                await Task.Delay(50, late.Token);
+                await Task.Delay(100, late.Token);
             }
         }
     }
@@ -67,6 +69,8 @@ internal sealed class PostgresProcess
     }
 
     private string Data => $"{_folder}/data";
+
+    private bool IsRunning => File.Exists($"{Data}/postmaster.pid") && Directory.Exists($"/proc/{ServerPid()}");
 
     private int ServerPid() => int.Parse(File.ReadLines($"{Data}/postmaster.pid").First(), CultureInfo.InvariantCulture);
 
