@@ -22,6 +22,8 @@ internal sealed class EmbeddedPorts : ShapePorts
 
     public override bool AreShared => false;
 
+    public override Func<Task> LogQuestion(TopicDeclaration topic) => () => FileProbe.AskAsync(LogFile);
+
     /// <exception cref="SqliteFileInUseException">Another process serves this folder.</exception>
     /// <exception cref="InvalidOperationException">The two files are not of one time.</exception>
     public static async Task<EmbeddedPorts> OpenAsync(

@@ -42,6 +42,9 @@ internal abstract class ShapePorts : IAsyncDisposable
     /// <summary>Kafka's producers of this process; null where the log has none.</summary>
     public virtual ProducerCounts? Producers => null;
 
+    /// <summary>What is to be asked whether the log can take an event; see <see cref="AcceptProbe"/>.</summary>
+    public virtual Func<Task> LogQuestion(TopicDeclaration topic) => new PartitionsInTurn(Log, topic).AskAsync;
+
     /// <summary>For messages: which log this is.</summary>
     public required string LogName { get; init; }
 
