@@ -36,6 +36,9 @@ internal abstract class ShapePorts : IAsyncDisposable
     /// <summary>What the drivers themselves need to have running.</summary>
     public required IReadOnlyList<Hop> Housekeeping { get; init; }
 
+    /// <summary>See <see cref="PipelineOptions.Folds"/>; null where they read as all others do.</summary>
+    public virtual ConsumerOptions? Folds => null;
+
     /// <summary>True: other processes use the same log and stores.</summary>
     public abstract bool AreShared { get; }
 
