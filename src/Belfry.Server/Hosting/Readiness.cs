@@ -18,7 +18,8 @@ internal sealed class Readiness(
     public static Readiness Of(HopRunner hops, ServerShape shape, IHostApplicationLifetime lifetime) => new(
         shape.Options.Roles, () => hops.Statuses, () => shape.Consumers.Healths,
         new AcceptProbe(
-            shape.Ports.LogQuestion(shape.Topics.IncomingEvents), shape.Ports.Detour is null ? null : () => AskStoreAsync(shape), shape.Time),
+            shape.Ports.LogQuestion(shape.Topics.IncomingEvents), shape.Ports.Detour is null ? null : () => AskStoreAsync(shape),
+            shape.Time),
         lifetime.ApplicationStopping);
 
     /// <summary>Nobody but a new process helps.</summary>

@@ -94,7 +94,8 @@ public sealed partial class SettingsDocTests
         var defaults = Activator.CreateInstance(of.Options)!;
         foreach (var property in of.Options.GetProperties().Where(property => property.SetMethod is { IsPublic: true }))
         {
-            var (name, type) = ($"{of.Section}:{property.Name}", Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType);
+            var name = $"{of.Section}:{property.Name}";
+            var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
             if (property.GetCustomAttribute<RequiredMemberAttribute>() is not null) yield return new(name, Required);
             else if (type.IsValueType || type == typeof(string) || type == typeof(IReadOnlyList<string>))
                 yield return new(name, property.GetValue(defaults) is "" or ICollection { Count: 0 } ? null : property.GetValue(defaults));
