@@ -88,15 +88,11 @@ public static class Pipeline
         ports, "timeline", TimelineHop.Group(ports.Topics), logger => TimelineHop.Create(
         ports.Store, ports.Changes.Poke, ports.Time, logger));
 
-    // A few batches. More would only grow old in memory, where a fold is behind: the log holds them as well.
-    private const int FoldHeldMax = 2_000;
-
     private static Hop Consume(PipelinePorts ports, string name, ConsumerGroup group, Func<ILogger, PartitionOwnerFactory> owners)
     {
         var logger = ports.Loggers.CreateLogger($"Belfry.{name}");
-        var given = ports.Options.Consumer;
-        var consumer = given with { HeldMax = Math.Min(given.HeldMax, FoldHeldMax) };
-        var runner = new ConsumerRunner(ports.Log, group, owners(logger), consumer, ports.Time, logger);
+        var options = ports.Options;
+        var runner = new ConsumerRunner(ports.Log, group, owners(logger), options.Folds ?? options.Consumer, ports.Time, logger);
         return new Hop(name, runner.RunAsync) { Consumer = runner };
     }
 }

@@ -21,6 +21,12 @@ public sealed record PipelineOptions
     public required ReadOnlyMemory<byte> LinkKey { get; init; }
 
     public ConsumerOptions Consumer { get; init; } = new();
+
+    /// <summary>
+    /// Of the hops that fold batches: incidents, planning and timeline. A lower <see cref="ConsumerOptions.HeldMax"/> keeps less in memory
+    /// while a fold is behind, and pauses more often, which a log that is far away must make up for. Default null: <see cref="Consumer"/>.
+    /// </summary>
+    public ConsumerOptions? Folds { get; init; }
     public SchedulerOptions Scheduler { get; init; } = new();
     public DeliveryOptions Deliveries { get; init; } = new();
 

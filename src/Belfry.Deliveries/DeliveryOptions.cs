@@ -18,8 +18,8 @@ public sealed record DeliveryOptions
     public TimeSpan ProviderWaitMax { get; init; } = TimeSpan.FromMinutes(15);
 
     /// <summary>
-    /// A send starts only within this time of asking for its claim, by the monotonic clock; else the claim is asked for again, which burns
-    /// no attempt. Default 5 s.
+    /// A send starts only within this time of asking for its claim, by the monotonic clock; else the claim is let go of and
+    /// asked for again, which burns no attempt. Default 5 s.
     /// </summary>
     public TimeSpan ClaimFreshFor { get; init; } = TimeSpan.FromSeconds(5);
 

@@ -14,7 +14,10 @@ public sealed record DeliveryRow
     /// <summary>The epoch of the owner that wrote the row last.</summary>
     public required long Epoch { get; init; }
 
-    /// <summary>Attempts begun so far, over all generations; only grows. 0: skipped before any.</summary>
+    /// <summary>
+    /// Attempts begun so far, over all generations; only grows, but for one that was let go of before anything was sent. 0: none yet, or
+    /// skipped before any.
+    /// </summary>
     public required int Attempt { get; init; }
 
     /// <summary>0 for the first sending; a replay carries the next number (<see cref="DeliveryReplay"/>).</summary>
@@ -108,4 +111,10 @@ public sealed record DeliveryCompletion
     public string? Reason { get; init; }
     public string? ProviderReference { get; init; }
     public DateTimeOffset? NextAt { get; init; }
+
+    /// <summary>
+    /// The attempt never began, which only its own owner knows: with <see cref="DeliveryState.Retry"/> the row counts it no more, and the
+    /// next claim has its number. Default false.
+    /// </summary>
+    public bool NothingSent { get; init; }
 }

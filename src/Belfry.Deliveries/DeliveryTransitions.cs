@@ -19,6 +19,7 @@ public sealed record ClaimStep(ClaimResult Result, DeliveryRow? Write);
 /// Sent, Unknown, Dead,  | Ended; a higher generation: as Retry              | Ended         | refused, but true for a repeat
 /// Skipped               |                                                   |               |
 /// </code>
+/// A completion to Retry that says nothing was sent takes the attempt back: the row is as before its claim.
 /// </summary>
 public static class DeliveryTransitions
 {
@@ -78,6 +79,7 @@ public static class DeliveryTransitions
         return row with
         {
             State = completion.State,
+            Attempt = completion is { State: DeliveryState.Retry, NothingSent: true } ? row.Attempt - 1 : row.Attempt,
             Reason = completion.Reason,
             ProviderReference = completion.ProviderReference,
             NextAt = completion.NextAt,

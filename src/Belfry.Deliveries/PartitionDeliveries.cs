@@ -14,13 +14,14 @@ internal sealed record DeliveryPorts(
 /// Asked before the claim, an acknowledgement recorded between the question and the claim would still be paged over. The price: a kill
 /// during the question counts as an attempt that may have gone out.
 /// </summary>
-internal sealed class PartitionDeliveries
+internal sealed partial class PartitionDeliveries
 {
     private const int KeyCharsMax = 200;
 
     private readonly DeliveryPorts _ports;
     private readonly DeliveryRoute _route;
     private readonly DeliveryOptions _options;
+    private readonly ILogger _logger;
     private readonly TopicPartition _source;
     private readonly Random _random;
     private readonly Batcher<DeliveryClaim, ClaimResult> _claims;
@@ -34,7 +35,7 @@ internal sealed class PartitionDeliveries
     /// <param name="random">Of this partition alone.</param>
     public PartitionDeliveries(DeliveryPorts ports, TopicPartition source, Random random)
     {
-        (_ports, _route, _options, _source, _random) = (ports, ports.Route, ports.Options, source, random);
+        (_ports, _route, _options, _logger, _source, _random) = (ports, ports.Route, ports.Options, ports.Logger, source, random);
         _claims = new(
             batch => ports.Store.ClaimAsync(_fence, batch, ports.Time.GetUtcNow(), CancellationToken.None),
             claim => claim.Delivery.IdempotencyKey, _options.BatchMax, _options.BatchesMax, IsTransient);
@@ -77,7 +78,7 @@ internal sealed class PartitionDeliveries
         }
         catch (Exception fault) when (IsTransient(fault))
         {
-            _ports.Logger.LogWarning(fault, "Delivery '{Key}' of {Record} waits for {Channel}'s surroundings.", key, record, ChannelName);
+            _logger.LogWarning(fault, "Delivery '{Key}' of {Record} waits for {Channel}'s surroundings.", key, record, ChannelName);
             return Again(fault.Message);
         }
         finally
@@ -137,8 +138,7 @@ internal sealed class PartitionDeliveries
             if (await _route.StillWanted(claim.Delivery, cancel) is { } unwanted)
                 return await SkipAsync(claim, granted.Row, unwanted, cancel);
 
-            // It stays claimed, and is found so when it is asked for again: a slow store is no attempt.
-            if (StaleSince(askedAt) is { } stale) return Again(stale);
+            if (StaleSince(askedAt) is { } stale) return await LetGoAsync(claim, granted.Row, stale);
             var outcome = await SendOnceAsync(claim, granted.Row, cancel);
             sent = new OpenSend(claim, granted.Row, outcome);
             _open.Keep(sent);
@@ -192,6 +192,33 @@ internal sealed class PartitionDeliveries
             : $"its claim took {age}, more than ClaimFreshFor, {_options.ClaimFreshFor}; not sent";
     }
 
+    /// <summary>
+    /// Nothing was sent, and the row says so: left SENDING it would be an attempt in doubt to the next owner, which at most once means
+    /// never sent. Where that cannot be written, or a former owner's attempt is in doubt anyway, it stays claimed and is found so when it
+    /// is asked for again.
+    /// </summary>
+    private async ValueTask<HandlerOutcome> LetGoAsync(DeliveryClaim claim, DeliveryRow row, string reason)
+    {
+        var key = claim.Delivery.IdempotencyKey;
+        DeliveryMeter.StaleClaim(ChannelName);
+        ClaimWasStale(key, ChannelName, reason);
+        if (_open.InDoubt(key) is not null) return Again(reason);
+        try
+        {
+            await CompleteAsync(new DeliveryCompletion
+            {
+                Delivery = claim.Delivery, Record = claim.Record, Attempt = row.Attempt, State = DeliveryState.Retry, Reason = reason,
+                NextAt = _ports.Time.GetUtcNow() + _options.FaultWait, NothingSent = true,
+            });
+        }
+        catch (Exception fault) when (IsTransient(fault))
+        {
+            ClaimWasKept(fault, key, ChannelName);
+        }
+
+        return Again(reason);
+    }
+
     private async ValueTask<SendOutcome> SendOnceAsync(DeliveryClaim claim, DeliveryRow row, CancellationToken cancel)
     {
         using var timeout = new CancellationTokenSource(_options.SendTimeout, _ports.Time);
@@ -212,7 +239,7 @@ internal sealed class PartitionDeliveries
         }
         catch (Exception fault) when (fault is not OwnershipLostException)
         {
-            _ports.Logger.LogError(fault, "Channel {Channel} threw for delivery '{Key}'.", ChannelName, claim.Delivery.IdempotencyKey);
+            _logger.LogError(fault, "Channel {Channel} threw for delivery '{Key}'.", ChannelName, claim.Delivery.IdempotencyKey);
             outcome = new SendOutcome.Unknown($"the channel threw {fault.GetType().Name}: {fault.Message}");
         }
 

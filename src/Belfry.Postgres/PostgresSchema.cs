@@ -47,6 +47,7 @@ public static class PostgresSchema
         {
             await using var connection = new NpgsqlConnection(text.ToString());
             await connection.OpenAsync(cancel);
+            await connection.Statement(LetRun(options.MigrationMax)).RunAsync(cancel);
 
             // Held by the session: whatever happens, the end of the connection lets go of it.
             await connection.Statement("select pg_advisory_lock($1)", Of(LockKey)).RunAsync(cancel);
@@ -63,6 +64,19 @@ public static class PostgresSchema
             throw unavailable;
         }
     }
+
+    /// <summary>
+    /// The limits that the server has for others do not hold, and it looks every 5 s whether this process is still there: one that was
+    /// killed would keep the others waiting. A server on a system where it cannot look goes without.
+    /// </summary>
+    private static string LetRun(TimeSpan max) => $"""
+        set statement_timeout = {PostgresOptions.Ms(max).ToString(CultureInfo.InvariantCulture)};
+        set lock_timeout = 0;
+        do $$ begin
+            perform set_config('client_connection_check_interval', '5s', false);
+        exception when invalid_parameter_value then null;
+        end $$
+        """;
 
     /// <summary>An existing schema is left as it is: to make one takes a right that the program need not have.</summary>
     private static async ValueTask PrepareAsync(NpgsqlConnection connection, string schema, CancellationToken cancel)

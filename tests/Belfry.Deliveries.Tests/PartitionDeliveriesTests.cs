@@ -302,6 +302,55 @@ public sealed class PartitionDeliveriesTests
         (rig.Row.State, rig.Row.Attempt, rig.DeadLetters.Count).ShouldBe((DeliveryState.Sent, 1, 0));
     }
 
+    [Theory]
+    [InlineData(UnknownOutcomePolicy.AtLeastOnce)]
+    [InlineData(UnknownOutcomePolicy.AtMostOnce)]
+    public async Task A_claim_that_took_too_long_is_let_go_of_so_that_the_next_owner_sends(UnknownOutcomePolicy policy)
+    {
+        var rig = new Rig(policy);
+        rig.Store.AfterCall = SlowClaims(rig);
+        (await HandleAsync(rig)).ShouldBeOfType<HandlerOutcome.Retry>().BurnsAttempt.ShouldBeFalse();
+        (rig.Row.State, rig.Row.Attempt, rig.Row.NextAt)
+            .ShouldBe((DeliveryState.Retry, 0, rig.Time.GetUtcNow() + rig.Options.FaultWait));
+
+        rig.Store.AfterCall = _ => ValueTask.CompletedTask;
+        (await HandleAsync(rig)).ShouldBe(HandlerOutcome.Success);
+        rig.Channel.Receipts.ShouldHaveSingleItem();
+        (rig.Row.State, rig.Row.Attempt, rig.Row.AttemptsLost, rig.DeadLetters.Count).ShouldBe((DeliveryState.Sent, 1, 0, 0));
+    }
+
+    [Fact]
+    public async Task A_claim_that_took_too_long_and_cannot_be_let_go_of_is_found_again_by_its_owner()
+    {
+        var rig = new Rig(UnknownOutcomePolicy.AtMostOnce);
+        rig.Store.AfterCall = SlowClaims(rig);
+        rig.Store.BeforeCall = name => name == "CompleteAsync" ? throw new TimeoutException("store away") : ValueTask.CompletedTask;
+        var owner = await rig.OwnerAsync();
+        var retry = (await owner.HandleAsync(Sample.Record(), 1, default)).ShouldBeOfType<HandlerOutcome.Retry>();
+        (retry.BurnsAttempt, retry.After).ShouldBe((false, rig.Options.FaultWait));
+        retry.Reason.ShouldContain("ClaimFreshFor");
+        (rig.Row.State, rig.Row.Attempt).ShouldBe((DeliveryState.Sending, 1));
+
+        rig.Store.AfterCall = rig.Store.BeforeCall = _ => ValueTask.CompletedTask;
+        (await owner.HandleAsync(Sample.Record(), 1, default)).ShouldBe(HandlerOutcome.Success);
+        (rig.Row.State, rig.Row.Attempt, rig.Channel.Receipts.Count).ShouldBe((DeliveryState.Sent, 1, 1));
+    }
+
+    [Fact]
+    public async Task An_attempt_in_doubt_stays_so_when_the_claim_over_it_took_too_long()
+    {
+        var rig = new Rig();
+        rig.FreezeAt("after send");
+        _ = (await rig.OwnerAsync()).HandleAsync(Sample.Record(), 1, default).AsTask();
+        await rig.Frozen;
+        rig.Store.AfterCall = SlowClaims(rig);
+        (await HandleAsync(rig)).ShouldBeOfType<HandlerOutcome.Retry>();
+        rig.Store.AfterCall = _ => ValueTask.CompletedTask;
+        rig.Unwanted = () => "acknowledged";
+        (await HandleAsync(rig)).ShouldBe(HandlerOutcome.Success);
+        rig.Row.Reason.ShouldNotBeNull().ShouldContain("may have gone out");
+    }
+
     [Fact]
     public async Task A_replayed_record_is_sent_again_under_the_same_key_once()
     {
@@ -319,6 +368,12 @@ public sealed class PartitionDeliveriesTests
         rig.Row.State.ShouldBe(DeliveryState.Sent);
         Should.Throw<ArgumentException>(() => DeliveryReplay.RecordOf(rig.Row, "notifications")).Message.ShouldContain("Sent");
     }
+
+    private static Func<string, ValueTask> SlowClaims(Rig rig) => name =>
+    {
+        if (name == "ClaimAsync") rig.Time.Advance(rig.Options.ClaimFreshFor + TimeSpan.FromSeconds(1));
+        return ValueTask.CompletedTask;
+    };
 
     private static async Task<HandlerOutcome> HandleAsync(Rig rig, LogRecord? record = null) =>
         await (await rig.OwnerAsync()).HandleAsync(record ?? Sample.Record(), 1, default);

@@ -32,6 +32,21 @@ public sealed class PostgresSchemaTests
     }
 
     [Fact]
+    public async Task A_script_may_take_longer_than_statements_and_locks_of_the_server_may_and_the_server_looks_for_its_starter()
+    {
+        var options = TestSchema.Empty(await PostgresServer.GetAsync());
+        options = options with { ConnectionString = $"{options.ConnectionString};Options=-c statement_timeout=1000 -c lock_timeout=500" };
+        var slow = new PostgresScript(1, "0001-a", """
+            create table a as select current_setting('client_connection_check_interval') as checks;
+            select pg_sleep(1.2);
+            do $$ begin if (select checks from a) <> '5s' then raise 'not looked for'; end if; end $$
+            """);
+        var applied = await Task.WhenAll(
+            Enumerable.Range(0, 2).Select(_ => PostgresSchema.RunAsync(options, [slow], default).AsTask()));
+        applied.Order().ShouldBe([0, 1]);
+    }
+
+    [Fact]
     public async Task A_schema_of_a_newer_program_is_refused()
     {
         var options = TestSchema.Empty(await PostgresServer.GetAsync());

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Belfry.Alerting.Catalog;
+using Belfry.Outbox;
 using Belfry.Server.Tests.Support;
 using Belfry.Sqlite.Tests;
 
@@ -36,6 +37,15 @@ public sealed class OutageTests(RunningServer server) : IClassFixture<RunningSer
         }
 
         await server.ShownAsync(["meanwhile"]);
+    }
+
+    [Fact]
+    public async Task A_log_that_can_be_read_but_takes_nothing_says_so_when_asked_whether_events_can_be_accepted()
+    {
+        var ask = server.Files.LogQuestion(server.Shape.Topics.IncomingEvents);
+        await ask();
+        await using (await Outage.BeginAsync(server.Files.LogFile)) await Should.ThrowAsync<StoreUnavailableException>(ask);
+        await ask();
     }
 
     [Theory]

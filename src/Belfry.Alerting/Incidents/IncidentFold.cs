@@ -16,13 +16,16 @@ internal sealed record IncidentPorts(
 /// The owner's fold of one partition: decode, ask what is known, let the core decide, and write everything that follows in one fenced
 /// transaction. Runs the relay of its own outbox lane, so order of publishing is the partition's.
 /// </summary>
-internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchFold
+internal sealed partial class IncidentFold(int partition, IncidentPorts ports) : IBatchFold
 {
     public const string Scope = "incidents";
     private static readonly TimeSpan PruneInterval = TimeSpan.FromHours(1);
 
     // While lots are full: what comes in must not outrun what goes, nor turns wait for it.
-    private static readonly TimeSpan PruneAgain = TimeSpan.FromSeconds(5);
+    internal static readonly TimeSpan PruneAgain = TimeSpan.FromSeconds(5);
+
+    // After one that failed.
+    private static readonly TimeSpan PruneRest = TimeSpan.FromMinutes(1);
 
     private readonly PartitionFence _fence = new(Scope, partition);
     private readonly IncidentDecoder _decoder = new(ports.Topics, partition);
@@ -66,6 +69,7 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
         var faults = inputs.Where(input => input.Fault is not null).Select(input => (input.Record, input.Fault!)).ToList();
         await CommitAsync(batch, turn, faults, cancel);
         if (ports.Trail is { } trail) IncidentMarks.Note(trail, inputs, turn);
+        await PruneAsync(turn.Now, cancel);
     }
 
     public async ValueTask RejectAsync(LogRecord record, string reason, CancellationToken cancel)
@@ -98,29 +102,50 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
         List<EventState> states = [.. turn.States, .. faults.Select(fault => FailedState(fault.Record, fault.Reason, turn.Now))];
         var documents = turn.Changed.Select(IncidentTables.Document).ToList();
         var created = turn.Changed.Where(incident => !_numbers.ContainsKey(incident.Id)).ToList();
-        var prune = _pruneAt is null || turn.Now >= _pruneAt;
-        var (firstNumber, leftSome) = await ports.Store.WriteAsync(async tx =>
+        var firstNumber = await ports.Store.WriteAsync(async tx =>
         {
             _fence.Check(tx.Connection);
             var first = created.Count == 0 ? 0 : IncidentTables.TakeNumbers(tx.Connection, created.Count);
             IncidentTables.Write(tx.Connection, partition, [.. Numbered(turn.Changed, first).Zip(documents)]);
             IncidentTables.Write(tx.Connection, partition, states);
             IncidentTables.Write(tx.Connection, partition, turn.ChangeEvents);
-            var left = prune && IncidentTables.Prune(tx.Connection, ports.Dialect, partition, turn.Now);
             _fence.SavePositions(tx.Connection, batch);
             if (records.Count > 0) await tx.AddAsync(LaneOf(partition), records);
-            return (first, left);
+            return first;
         }, cancel);
         foreach (var incident in created) _numbers[incident.Id] = firstNumber++;
         foreach (var incident in turn.Changed)
             if (incident.Status == IncidentStatus.Resolved) _numbers.Remove(incident.Id);
         foreach (var state in states)
             if (state.Progress != EventProgress.Failed) _known.Add(state.Id);
-        if (prune) _pruneAt = turn.Now + (leftSome ? PruneAgain : PruneInterval);
         _core.End();
         _relay.Poke();
         ports.Changes.Poke();
     }
+
+    /// <summary>
+    /// In a transaction of its own, for the turn's keeps all partitions from taking numbers until it ends. What fails is tried again after
+    /// a while: the turn has been committed.
+    /// </summary>
+    private async ValueTask PruneAsync(DateTimeOffset now, CancellationToken cancel)
+    {
+        _pruneAt ??= now + FirstPruneAfter(partition, ports.Topics.IncomingEvents.Partitions);
+        if (now < _pruneAt) return;
+        try
+        {
+            var leftSome = await ports.Store.WriteAsync(
+                tx => ValueTask.FromResult(IncidentTables.Prune(tx.Connection, ports.Dialect, partition, now)), cancel);
+            _pruneAt = now + (leftSome ? PruneAgain : PruneInterval);
+        }
+        catch (Exception fault)
+        {
+            _pruneAt = now + PruneRest;
+            if (!cancel.IsCancellationRequested) LogNotPruned(ports.Logger, fault, partition, PruneRest);
+        }
+    }
+
+    /// <summary>Partitions that begin together prune one after another, and so they go on.</summary>
+    internal static TimeSpan FirstPruneAfter(int partition, int partitions) => PruneAgain * partition / partitions;
 
     /// <summary>The ids taken before, and the incidents that commands name and memory lacks. Only this owner writes either.</summary>
     private async ValueTask<(IReadOnlySet<EventId> Taken, IReadOnlyList<NumberedIncident> Named)> ReadKnownAsync(
@@ -160,4 +185,7 @@ internal sealed class IncidentFold(int partition, IncidentPorts ports) : IBatchF
 
     private static EventState FailedState(LogRecord record, string reason, DateTimeOffset now) =>
         new(IncidentDecoder.IdOf(record), null, "", EventProgress.Failed, reason, null, now);
+
+    [LoggerMessage(132, LogLevel.Warning, "What is past its retention in partition {Partition} could not be removed; again in {Wait}")]
+    private static partial void LogNotPruned(ILogger logger, Exception fault, int partition, TimeSpan wait);
 }

@@ -19,7 +19,9 @@ namespace Belfry.Alerting.Storage;
 /// </param>
 /// <param name="LockSchema">Keeps other starters out until the transaction ends; empty where one process has the database.</param>
 /// <param name="LetRun">
-/// Lets each statement of the transaction run for <c>{0}</c> ms, whatever limit the server has for others; empty where it has none.
+/// Lets each statement of the transaction run, or wait for a lock, for <c>{0}</c> ms, whatever limits the server has for others, and has
+/// the server look every 5 s whether its client is still there: one that was killed would keep others out for as long as its step may
+/// take. A server on a system where it cannot look goes without. Empty where one process has the database.
 /// </param>
 /// <param name="SkipLocked">
 /// Ends a query of rows to delete: takes those that nobody else is writing; empty where there is one writer.
@@ -32,7 +34,14 @@ public sealed record SqlDialect(
 
     public static SqlDialect Postgres { get; } = new(
         "PostgreSQL", "bytea", "", "select json_array_elements_text({0}::json)", "lock table {0} in exclusive mode;",
-        "select pg_advisory_xact_lock(7089070089000131)", "set local statement_timeout = {0}", "for update skip locked");
+        "select pg_advisory_xact_lock(7089070089000131)", """
+            set local statement_timeout = {0};
+            set local lock_timeout = 0;
+            do $$ begin
+                perform set_config('client_connection_check_interval', '5s', true);
+            exception when invalid_parameter_value then null;
+            end $$
+            """, "for update skip locked");
 
     /// <summary>
     /// A list of ids as one parameter, made by <see cref="JsonOf"/>: the statement's text is the same for any length and planned once.

@@ -12,7 +12,7 @@ namespace Belfry.Server.Hosting;
 /// <param name="time">The clock of its limits.</param>
 internal sealed class AcceptProbe(Func<Task> askLog, Func<Task>? askStore, TimeProvider time)
 {
-    /// <summary>Both limits together are below the two seconds that balancers commonly wait.</summary>
+    /// <summary>Of each question; they run side by side. Below the two seconds that balancers commonly wait.</summary>
     public static readonly TimeSpan AnswerMax = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan KeptFor = TimeSpan.FromSeconds(1);

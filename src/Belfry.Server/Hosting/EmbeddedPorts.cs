@@ -22,6 +22,11 @@ internal sealed class EmbeddedPorts : ShapePorts
 
     public override bool AreShared => false;
 
+    /// <summary>Four batches: more would only grow old in memory where a fold is behind, and the log's file is as near.</summary>
+    public override ConsumerOptions Folds { get; } = new() { HeldMax = 2_000 };
+
+    public override Func<Task> LogQuestion(TopicDeclaration topic) => () => FileProbe.AskAsync(LogFile);
+
     /// <exception cref="SqliteFileInUseException">Another process serves this folder.</exception>
     /// <exception cref="InvalidOperationException">The two files are not of one time.</exception>
     public static async Task<EmbeddedPorts> OpenAsync(

@@ -17,7 +17,9 @@ internal sealed class Readiness(
 
     public static Readiness Of(HopRunner hops, ServerShape shape, IHostApplicationLifetime lifetime) => new(
         shape.Options.Roles, () => hops.Statuses, () => shape.Consumers.Healths,
-        new AcceptProbe(() => AskLogAsync(shape), shape.Ports.Detour is null ? null : () => AskStoreAsync(shape), shape.Time),
+        new AcceptProbe(
+            shape.Ports.LogQuestion(shape.Topics.IncomingEvents), shape.Ports.Detour is null ? null : () => AskStoreAsync(shape),
+            shape.Time),
         lifetime.ApplicationStopping);
 
     /// <summary>Nobody but a new process helps.</summary>
@@ -35,9 +37,6 @@ internal sealed class Readiness(
     private static bool Run(IReadOnlyList<HopStatus> hops) => hops.Count > 0 && hops.All(hop => hop.Running);
 
     private static bool HaveBegun(IReadOnlyList<HopStatus> hops) => hops.Count > 0 && hops.All(hop => hop.Running || hop.Restarts > 0);
-
-    private static async Task AskLogAsync(ServerShape shape) =>
-        await shape.Ports.Log.OffsetsAsync(new TopicPartition(shape.Topics.IncomingEvents.Name, 0), CancellationToken.None);
 
     private static async Task AskStoreAsync(ServerShape shape) =>
         await shape.Ports.Store.ReadAsync(async connection =>

@@ -36,7 +36,7 @@ internal static class ShapePipeline
             Time = shape.Time,
             Random = new Random(RandomNumberGenerator.GetInt32(int.MaxValue)),
             Loggers = shape.Loggers,
-            Options = new PipelineOptions { BaseUrl = baseUrl, LinkKey = shape.LinkKey },
+            Options = new PipelineOptions { BaseUrl = baseUrl, LinkKey = shape.LinkKey, Folds = shape.Ports.Folds },
         };
         List<Hop> hops = [.. Pipeline.Hops(ports), .. shape.Ports.Housekeeping];
         if (shape.Ports.AreShared)

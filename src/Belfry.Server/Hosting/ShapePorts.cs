@@ -36,11 +36,17 @@ internal abstract class ShapePorts : IAsyncDisposable
     /// <summary>What the drivers themselves need to have running.</summary>
     public required IReadOnlyList<Hop> Housekeeping { get; init; }
 
+    /// <summary>See <see cref="PipelineOptions.Folds"/>; null where they read as all others do.</summary>
+    public virtual ConsumerOptions? Folds => null;
+
     /// <summary>True: other processes use the same log and stores.</summary>
     public abstract bool AreShared { get; }
 
     /// <summary>Kafka's producers of this process; null where the log has none.</summary>
     public virtual ProducerCounts? Producers => null;
+
+    /// <summary>What is to be asked whether the log can take an event; see <see cref="AcceptProbe"/>.</summary>
+    public virtual Func<Task> LogQuestion(TopicDeclaration topic) => new PartitionsInTurn(Log, topic).AskAsync;
 
     /// <summary>For messages: which log this is.</summary>
     public required string LogName { get; init; }

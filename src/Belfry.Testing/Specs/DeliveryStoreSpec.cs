@@ -144,6 +144,28 @@ public abstract class DeliveryStoreSpec : IAsyncLifetime
         (await FindAsync("a")).ShouldNotBeNull().State.ShouldBe(state);
     }
 
+    [Theory]
+    [InlineData(UnknownOutcomePolicy.AtLeastOnce)]
+    [InlineData(UnknownOutcomePolicy.AtMostOnce)]
+    public virtual async Task A_claim_let_go_of_before_anything_was_sent_is_no_attempt_to_the_next_owner(UnknownOutcomePolicy policy)
+    {
+        var fence = await TakeOverAsync();
+        var claim = Claim("a") with { WhenUnknown = policy, AttemptsMax = 2 };
+        await ClaimAsync(fence, claim);
+        await CompleteAsync(fence, Retry("a", 1));
+        for (var n = 0; n < 3; n++)
+        {
+            (await ClaimAsync(fence, claim)).Row.Attempt.ShouldBe(2);
+            (await CompleteAsync(fence, Retry("a", 2) with { NothingSent = true })).ShouldBeTrue();
+            var row = (await FindAsync("a"))!;
+            (row.State, row.Attempt, row.AttemptsLost).ShouldBe((DeliveryState.Retry, 1, 0));
+            fence = await TakeOverAsync();
+        }
+
+        var result = await ClaimAsync(fence, claim);
+        (result.Verdict, result.Row.Attempt, result.Row.AttemptsLost, result.Resumed).ShouldBe((ClaimVerdict.Granted, 2, 0, false));
+    }
+
     [Fact]
     public virtual async Task A_row_of_a_newer_owner_is_left_alone()
     {

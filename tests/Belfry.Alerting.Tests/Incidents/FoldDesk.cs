@@ -9,6 +9,7 @@ using Belfry.Alerting.Timeline;
 using Belfry.Log;
 using Belfry.Outbox;
 using Belfry.Testing;
+using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belfry.Alerting.Tests.Incidents;
@@ -86,6 +87,9 @@ internal sealed class FoldDesk : IAsyncDisposable
 
     public async Task<IReadOnlyList<NumberedIncident>> AllAsync() =>
         (await Directory.ListAsync(new IncidentFilter(), 0, 250, default)).Items;
+
+    /// <summary>What somebody does to the database meanwhile.</summary>
+    public async Task RunAsync(string sql) => await Store.WriteAsync(tx => ValueTask.FromResult(tx.Connection.Execute(sql)), default);
 
     public async ValueTask DisposeAsync()
     {

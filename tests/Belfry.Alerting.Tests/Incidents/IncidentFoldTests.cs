@@ -210,6 +210,34 @@ public class IncidentFoldTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_turn_holds_though_what_is_past_its_retention_cannot_be_removed_and_that_is_tried_again()
+    {
+        var fold = await _desk.TakeOverAsync();
+        var old = _desk.Trigger("old");
+        await fold.FoldAsync([_desk.Record(old)], default);
+        _desk.Time.Advance(IncidentTables.EventStateRetention + TimeSpan.FromHours(2));
+        await _desk.RunAsync("alter table change_event rename to change_event_away");
+        await fold.FoldAsync([_desk.Record(_desk.Trigger("new"))], default);
+        (await _desk.AllAsync()).Count.ShouldBe(2);
+        (await _desk.Directory.EventStateAsync(old.Id, default)).ShouldNotBeNull();
+
+        await _desk.RunAsync("alter table change_event_away rename to change_event");
+        _desk.Time.Advance(TimeSpan.FromMinutes(1));
+        await fold.FoldAsync([_desk.Record(_desk.Trigger("newer"))], default);
+        (await _desk.Directory.EventStateAsync(old.Id, default)).ShouldBeNull();
+        await _desk.TakeOverAsync();
+        _desk.Positions[new TopicPartition(_desk.Topics.IncomingEvents.Name, 0)].ShouldBe(3);
+    }
+
+    [Fact]
+    public void Partitions_that_begin_together_do_not_prune_together()
+    {
+        var waits = Enumerable.Range(0, 12).Select(partition => IncidentFold.FirstPruneAfter(partition, 12)).ToList();
+        waits.Zip(waits.Skip(1)).ShouldAllBe(pair => pair.Second - pair.First > TimeSpan.FromMilliseconds(400));
+        waits.ShouldAllBe(wait => wait < IncidentFold.PruneAgain);
+    }
+
+    [Fact]
     public async Task The_relay_publishes_what_was_committed()
     {
         _desk.Log.Down = false;

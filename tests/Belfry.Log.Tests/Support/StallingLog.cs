@@ -36,11 +36,16 @@ internal sealed class StallingLog(IPartitionedLog inner) : ForwardingLog(inner)
     public override async ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel)
     {
         Questions = (Questions.Asked + 1, Math.Max(Questions.TogetherMax, ++_underWay));
-        await BeforeOffsets();
-        if (TellsNoOffsets) return await new TaskCompletionSource<(long, long)>().Task;
-        var offsets = await base.OffsetsAsync(source, cancel);
-        _underWay--;
-        return offsets;
+        try
+        {
+            await BeforeOffsets();
+            if (TellsNoOffsets) return await new TaskCompletionSource<(long, long)>().Task;
+            return await base.OffsetsAsync(source, cancel);
+        }
+        finally
+        {
+            _underWay--;
+        }
     }
 
     private sealed class Consumer(StallingLog log, ILogConsumer inner, int number, bool fetchesNothing) : ILogConsumer

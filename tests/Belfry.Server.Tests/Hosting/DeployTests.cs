@@ -87,7 +87,8 @@ public class DeployTests
     private static List<string> List(Dictionary<object, object> service, string key) =>
         [.. ((List<object>)service[key]).Select(one => (string)one)];
 
-    private static string PathOf(string file)
+    /// <summary>From <c>deploy/</c>.</summary>
+    internal static string PathOf(string file)
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
             if (File.Exists(Path.Combine(folder.FullName, "Belfry.slnx"))) return Path.Combine(folder.FullName, "deploy", file);

@@ -117,6 +117,26 @@ public sealed class ReadinessTests
         (await readiness.IsReadyAsync()).ShouldBeTrue();
     }
 
+    [Fact]
+    public async Task Each_question_to_the_log_goes_to_another_partition()
+    {
+        var log = new AskedLog();
+        var question = new PartitionsInTurn(log, new TopicDeclaration("incoming", 3, CleanUp.Time, TimeSpan.FromDays(1)));
+        for (var n = 0; n < 4; n++) await question.AskAsync();
+        log.Asked.ShouldBe([0, 1, 2, 0]);
+    }
+
+    private sealed class AskedLog() : ForwardingLog(new SimulatedLog(TimeProvider.System))
+    {
+        public List<int> Asked { get; } = [];
+
+        public override ValueTask<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel)
+        {
+            Asked.Add(source.Partition);
+            return new((0, 0));
+        }
+    }
+
     private Readiness Of(string roles, bool detour = true) => new(
         RoleSet.Read(roles, []), () => _hops, () => _consumers,
         new AcceptProbe(() => Counted(_log), detour ? () => Counted(_store) : null, _time), _stopping.Token);

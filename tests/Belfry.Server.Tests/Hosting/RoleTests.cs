@@ -24,6 +24,15 @@ public sealed class RoleTests : IDisposable
     }
 
     [Fact]
+    public async Task Folds_of_the_embedded_shape_hold_less_than_the_other_hops()
+    {
+        await using var shape = await ServerShape.OpenAsync(
+            new ServerOptions { DataDir = _folder }, TimeProvider.System, NullLoggerFactory.Instance, default);
+        ShapePipeline.Hops(shape, new Uri("http://127.0.0.1/")).Where(hop => hop.Consumer is { Options.HeldMax: 2_000 })
+            .Select(hop => hop.Name).ShouldBe(["incidents", "planning", "timeline"]);
+    }
+
+    [Fact]
     public void Without_roles_everything_runs_and_with_some_only_theirs()
     {
         RoleSet.Read(null, []).AreAll.ShouldBeTrue();
