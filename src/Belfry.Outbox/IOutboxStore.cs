@@ -85,5 +85,5 @@ public sealed record PendingKeys(IReadOnlySet<string> OrderingKeys, bool IsWhole
 /// <summary>The store did not answer, or its answer was lost: what was asked may have happened.</summary>
 public class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>The store is there, but has no room for one more at the moment, as for one more connection. Nothing was done; retryable.</summary>
+/// <summary>The store is there, but has no room at the moment, as for one more connection. Nothing was done; retryable.</summary>
 public sealed class StoreBusyException(string message, Exception? inner = null) : StoreUnavailableException(message, inner);
