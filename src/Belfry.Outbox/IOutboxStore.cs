@@ -24,16 +24,18 @@ public interface IOutboxStore
     ValueTask<IReadOnlyList<OutboxMessage>> PendingAsync(string lane, int max, CancellationToken cancel);
 
     /// <summary>
-    /// Whose messages wait in a lane, by its oldest <paramref name="max"/> messages (at least 1). All that was committed before the call
-    /// is seen, or was deleted. Who cancels is let go soon, also by a store that hangs. This implementation reads whole messages; a store
-    /// that can do with less should.
+    /// Whose messages wait in a lane: all its keys, where it has at most <paramref name="max"/> of them (at least 1) and at most
+    /// <see cref="PendingKeys.MessagesMax"/> messages; else some of them. All that was committed before the call is seen, or was deleted.
+    /// Who cancels is let go soon, also by a store that hangs. This implementation reads whole messages; a store that can do with less
+    /// should.
     /// </summary>
     /// <exception cref="StoreUnavailableException">Retryable.</exception>
     async ValueTask<PendingKeys> PendingKeysAsync(string lane, int max, CancellationToken cancel)
     {
-        var oldest = await PendingAsync(lane, max + 1, cancel);
+        var oldest = await PendingAsync(lane, PendingKeys.MessagesMax + 1, cancel);
+        var keys = oldest.Select(message => message.Record.OrderingKey).Distinct(StringComparer.Ordinal).Take(max + 1).ToList();
         return new PendingKeys(
-            oldest.Take(max).Select(message => message.Record.OrderingKey).ToHashSet(StringComparer.Ordinal), oldest.Count <= max);
+            keys.Take(max).ToHashSet(StringComparer.Ordinal), keys.Count <= max && oldest.Count <= PendingKeys.MessagesMax);
     }
 
     /// <summary>Removes published messages; those already gone are ignored.</summary>
@@ -74,7 +76,14 @@ public sealed record OutboxMessage(long Sequence, OutgoingRecord Record);
 /// <summary>Whose messages wait in a lane.</summary>
 /// <param name="OrderingKeys">Of the messages that were looked at; ordinal.</param>
 /// <param name="IsWhole">False: there are more messages, and any key may be among them.</param>
-public sealed record PendingKeys(IReadOnlySet<string> OrderingKeys, bool IsWhole);
+public sealed record PendingKeys(IReadOnlySet<string> OrderingKeys, bool IsWhole)
+{
+    /// <summary>So many messages are looked at, the oldest ones: a look must stay short, however long a lane has grown.</summary>
+    public const int MessagesMax = 20_000;
+}
 
 /// <summary>The store did not answer, or its answer was lost: what was asked may have happened.</summary>
 public class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>The store is there, but has no room at the moment, as for one more connection. Nothing was done; retryable.</summary>
+public sealed class StoreBusyException(string message, Exception? inner = null) : StoreUnavailableException(message, inner);

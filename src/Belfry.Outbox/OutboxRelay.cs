@@ -31,6 +31,15 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
     public TimeSpan LookAgain { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
+    /// How long a lot may take from being read to being appended; past it the relay lets go of the lane, so that another process may
+    /// publish it, and tries again. Where a store takes a lane back from who is silent, that must come later. Default 5 s.
+    /// </summary>
+    public TimeSpan LotTimeMax { get; init; } = LotTimeDefault;
+
+    /// <summary>The default of <see cref="LotTimeMax"/>.</summary>
+    public static readonly TimeSpan LotTimeDefault = TimeSpan.FromSeconds(5);
+
+    /// <summary>
     /// Publishes what is there, then waits for <see cref="Poke"/> (or <see cref="LookAgain"/>, for what others left). Ends on cancel;
     /// faults are retried.
     /// </summary>
@@ -75,7 +84,22 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
     /// nothing is known of what it holds. One call at a time, and not beside <see cref="RunAsync"/>.
     /// </summary>
     /// <exception cref="StoreUnavailableException">Retryable, as is <see cref="LogUnavailableException"/>.</exception>
+    /// <exception cref="TimeoutException">The lot took longer than <see cref="LotTimeMax"/>; it may be appended. Retryable.</exception>
     public async Task<int?> PublishOnceAsync(CancellationToken cancel)
+    {
+        using var late = new CancellationTokenSource(LotTimeMax, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
+        try
+        {
+            return await PublishLotAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancel.IsCancellationRequested)
+        {
+            throw new TimeoutException($"A lot of outbox lane '{lane}' was not published within {LotTimeMax}; is the log there?");
+        }
+    }
+
+    private async Task<int?> PublishLotAsync(CancellationToken cancel)
     {
         // One relay at a time, or a slow one would append again what another appended and went past: older records after newer ones.
         await using var hold = await store.TryHoldLaneAsync(lane, cancel);

@@ -10,6 +10,9 @@ namespace Belfry.Postgres;
 /// </summary>
 internal static class PostgresFaults
 {
+    /// <summary>The class of codes of a server that has not enough of something.</summary>
+    public const string NoRoom = "53";
+
     /// <summary>Nothing was written, and the same work may well succeed at once.</summary>
     public static bool IsConflict(Exception exception) =>
         exception is PostgresConflictException or PostgresException { SqlState: "40001" or "40P01" };
@@ -32,7 +35,7 @@ internal static class PostgresFaults
     {
         _ when state.StartsWith("08", StringComparison.Ordinal) => true, // Connections.
         _ when state.StartsWith("40", StringComparison.Ordinal) => state is not "40002", // Rolled back, but not for a constraint.
-        _ when state.StartsWith("53", StringComparison.Ordinal) => true, // Out of connections, memory, disk.
+        _ when state.StartsWith(NoRoom, StringComparison.Ordinal) => true, // Out of connections, memory, disk.
         _ when state.StartsWith("57P", StringComparison.Ordinal) => true, // Shutdown, crash of another backend, starting up.
         "25006" => true, // Read only: this server is a standby now.
         "25P03" or "55P03" or "57014" => true, // Timeouts of the server: idle in transaction, lock, statement.

@@ -1,3 +1,4 @@
+using Belfry.Outbox;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -26,8 +27,9 @@ public sealed record PostgresOptions
     public string Schema { get; init; } = "belfry";
 
     /// <summary>
-    /// Connections of this process, and threads for works that block (<see cref="PostgresOutboxStore"/>). One to three more are used
-    /// to migrate, to hold lanes and to look at them. Default 20; the sum over all processes must stay below the server's max_connections.
+    /// Connections of this process, and threads for works that block (<see cref="PostgresOutboxStore"/>). Up to six more are used: one to
+    /// migrate, one to hold lanes, and one to look at them, up to four while the server is slow. Default 20; the sum over all processes
+    /// must stay below the server's max_connections.
     /// </summary>
     public int ConnectionsMax { get; init; } = 20;
 
@@ -45,7 +47,7 @@ public sealed record PostgresOptions
 
     /// <summary>
     /// How long an idle session that holds outbox lanes is kept: so long a frozen process keeps others from publishing. The session is idle
-    /// while a lot is appended, which the lane of accepted events gives 5 s; shorter than that, lots are published twice. Default 8 s.
+    /// while a lot is appended, which a relay gives 5 s (<see cref="OutboxRelay.LotTimeMax"/>), so at least 6 s. Default 8 s.
     /// </summary>
     public TimeSpan LaneHoldIdleMax { get; init; } = TimeSpan.FromSeconds(8);
 
@@ -56,6 +58,9 @@ public sealed record PostgresOptions
     /// Statements that a connection keeps prepared. 0: none, for a pooler that gives each transaction another server session. Default 200.
     /// </summary>
     public int PreparedMax { get; init; } = 200;
+
+    /// <summary>Tests set it, to see a lane change hands sooner.</summary>
+    internal TimeSpan LaneHoldIdleMin { get; init; } = OutboxRelay.LotTimeDefault + TimeSpan.FromSeconds(1);
 
     private const int ShardsMax = 63;
 
@@ -79,7 +84,7 @@ public sealed record PostgresOptions
         AtLeast(nameof(WaitMax), WaitMax, TimeSpan.FromSeconds(1));
         AtLeast(nameof(StatementMax), StatementMax, TimeSpan.FromSeconds(1));
         AtLeast(nameof(IdleInTransactionMax), IdleInTransactionMax, TimeSpan.FromMilliseconds(100));
-        AtLeast(nameof(LaneHoldIdleMax), LaneHoldIdleMax, TimeSpan.FromSeconds(1));
+        AtLeast(nameof(LaneHoldIdleMax), LaneHoldIdleMax, LaneHoldIdleMin);
         AtLeast(nameof(MigrationMax), MigrationMax, TimeSpan.FromSeconds(1));
         if (faults.Count > 0) throw new ArgumentException($"PostgresOptions: {string.Join("; ", faults)}.");
 

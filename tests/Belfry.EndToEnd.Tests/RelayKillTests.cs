@@ -28,7 +28,10 @@ public sealed class RelayKillTests
     public async Task Two_relays_whose_connections_are_ended_and_of_which_one_freezes_lose_nothing_and_keep_the_order()
     {
         const int Each = 60;
-        var options = await DatabaseAsync() with { LaneHoldIdleMax = TimeSpan.FromSeconds(1) };
+        var options = await DatabaseAsync() with
+        {
+            LaneHoldIdleMax = TimeSpan.FromSeconds(1), LaneHoldIdleMin = TimeSpan.FromSeconds(1),
+        };
         await PostgresSchema.MigrateAsync(options, default);
         var topic = $"t{Guid.NewGuid():N}-relayed";
         await using var log = await OpenLogAsync(topic);

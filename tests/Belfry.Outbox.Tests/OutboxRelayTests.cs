@@ -13,7 +13,11 @@ public sealed class OutboxRelayTests : IAsyncDisposable
     private readonly OutboxRelay _relay;
     private Task _running = Task.CompletedTask;
 
-    public OutboxRelayTests() => _relay = new OutboxRelay(_store, _log, "a", _time, NullLogger.Instance);
+    // Without a limit for a lot, whose timer would be taken for the wait of a relay that is idle.
+    public OutboxRelayTests() => _relay = new OutboxRelay(_store, _log, "a", _time, NullLogger.Instance)
+    {
+        LotTimeMax = Timeout.InfiniteTimeSpan,
+    };
 
     public async ValueTask DisposeAsync()
     {
@@ -172,6 +176,28 @@ public sealed class OutboxRelayTests : IAsyncDisposable
         (await next.PublishOnceAsync(default)).ShouldBe(2);
         _log.Appended.ShouldBe(["1", "2"]);
         _store.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_lot_that_hangs_for_five_seconds_is_given_up_and_published_again()
+    {
+        _store.Add("a", "1");
+        var appending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _log.OnAppend = async cancel =>
+        {
+            appending.TrySetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancel);
+        };
+        var relay = new OutboxRelay(_store, _log, "a", _time, NullLogger.Instance);
+        var publishing = relay.PublishOnceAsync(default);
+        await appending.Task.WaitAsync(Patience);
+        _time.Advance(TimeSpan.FromMilliseconds(4_999));
+        publishing.IsCompleted.ShouldBeFalse();
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        await Should.ThrowAsync<TimeoutException>(() => publishing.WaitAsync(Patience));
+        _log.OnAppend = _ => Task.CompletedTask;
+        (await relay.PublishOnceAsync(default)).ShouldBe(1);
+        _log.Appended.ShouldBe(["1"]);
     }
 
     [Fact]

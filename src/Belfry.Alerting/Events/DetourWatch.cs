@@ -4,6 +4,18 @@ using Microsoft.Extensions.Logging;
 
 namespace Belfry.Alerting.Events;
 
+/// <summary>Where an event goes first.</summary>
+internal enum EventWay
+{
+    Log,
+
+    /// <summary>Into the lane, behind others of its key.</summary>
+    Behind,
+
+    /// <summary>Into the lane, since nobody knows what is in it: the store is slow, or it is away.</summary>
+    BehindUnseen,
+}
+
 /// <summary>
 /// Decides whether an event goes behind others that wait in the detour's lane, whichever process put them there: by what this process
 /// wrote and by a view of the lane, which is as old as the begin of the question that brought it. Any thread. Decision 2026-11-27, "A
@@ -15,11 +27,13 @@ namespace Belfry.Alerting.Events;
 /// <code>
 /// view                   looks                       its key in the lane     an event goes first
 /// younger than ViewLife  any                         not shown, not ours     to the log
-/// younger than ViewLife  any                         shown, or ours          behind it: into the lane
+/// younger than ViewLife  any                         shown, or ours          behind it: into the lane; with the log there and no write
+///                                                                            of ours under way it waits ClearPatience for a view without
 /// older, or none         under way, some were late   any                     waits LookPatience for a view, then into the lane
 /// older, or none         refused, or late for long:  any                     to the log: to be taken counts for more than to be in
 ///                        the store is away                                   order
 /// </code>
+/// The wait for a view without its key ends the detour: each event that goes behind makes the next look show its key once more.
 /// In the last case an event may overtake what was left in the lane, or what another process adds to it that the store is not away for.
 /// Processes of a version that acknowledges at once keep no order among each other. While no events come nothing is looked at: the first
 /// one then waits for a look.
@@ -29,37 +43,48 @@ internal sealed partial class DetourWatch(IOutboxStore store, string lane, TimeP
     /// <summary>How long a view counts, from the begin of its question.</summary>
     public static readonly TimeSpan ViewLife = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>While events come, the lane is looked at so often.</summary>
+    /// <summary>While events come, a look begins so often, whatever is under way.</summary>
     public static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Past it a look is late and the next one begins. With the interval before, less than a view's life.</summary>
-    private static readonly TimeSpan LookTimeMax = TimeSpan.FromMilliseconds(300);
-
     /// <summary>How long an event waits for a view: a pause of the process is over then, and a slow store is no better.</summary>
-    private static readonly TimeSpan LookPatience = TimeSpan.FromMilliseconds(250);
+    public static readonly TimeSpan LookPatience = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>So many late looks in a row, 2 s of them: the store is away, not slow.</summary>
-    private const int LateMax = 5;
+    /// <summary>How long an event waits for a view without its key: a row's life and the looks in between take half of it.</summary>
+    public static readonly TimeSpan ClearPatience = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>A store that was away so long ago may be back: a process that was frozen knows nothing of it.</summary>
+    /// <summary>Past it a look is late. With the interval before, no more than a view's life.</summary>
+    public static readonly TimeSpan LookTimeMax = TimeSpan.FromMilliseconds(400);
+
+    /// <summary>Most keys that a look tells of.</summary>
+    public const int KeysMax = 2_000;
+
+    private const int LooksMax = 4;
+
+    /// <summary>A look whose end comes later than its limit by this tells of a process that stood still, not of the store.</summary>
+    private static readonly TimeSpan StandsStill = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>A process that stood still for so long knows nothing of the store: it may be back.</summary>
     private static readonly TimeSpan AwayLife = TimeSpan.FromSeconds(1);
 
-    /// <summary>A store that is away is looked at for so long after the last event.</summary>
+    /// <summary>A store that does not answer is looked at for so long after the last event.</summary>
     private static readonly TimeSpan LooksOn = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
 
-    // All below under the lock. By ordering key, the number of the newest write; one entry a service at most.
-    private readonly Dictionary<string, long> _newest = new(StringComparer.Ordinal);
+    // All below under the lock. By ordering key, what this process wrote; one entry a service at most.
+    private readonly Dictionary<string, Own> _own = new(StringComparer.Ordinal);
     private readonly SortedSet<long> _underWay = [];
+    private readonly LookOutcomes _outcomes = new();
     private long _writes;
     private View? _view;
-    private bool _looking;
-    private long _lookBegan;
+    private int _looks;
+    private long? _lookBegan;
     private long _asked;
-    private int _late;
-    private bool _refused;
-    private long _missed;
+    private int _waiting;
+    private bool _missed;
+    private bool _ticking;
+    private long _tickedAt;
+    private bool _toldAway;
     private TaskCompletionSource _looked = NewSignal();
 
     /// <summary>Told when a look has found some in the lane.</summary>
@@ -70,7 +95,7 @@ internal sealed partial class DetourWatch(IOutboxStore store, string lane, TimeP
     {
         get
         {
-            lock (_lock) return _newest.Count;
+            lock (_lock) return _own.Count;
         }
     }
 
@@ -79,33 +104,33 @@ internal sealed partial class DetourWatch(IOutboxStore store, string lane, TimeP
     {
         get
         {
-            lock (_lock) return _newest.Count > 0 && _underWay.Count == 0;
+            lock (_lock) return _own.Count > 0 && _underWay.Count == 0;
         }
     }
 
     /// <summary>True while some of it may not be published yet, by what was seen last.</summary>
     public bool HasSome(string orderingKey)
     {
-        lock (_lock) return _newest.ContainsKey(orderingKey) || _view?.Shows(orderingKey) == true;
+        lock (_lock) return _own.ContainsKey(orderingKey) || _view?.Shows(orderingKey) == true;
     }
 
-    /// <summary>True: an event of this key that has arrived goes into the lane first, false: to the log. See the remarks.</summary>
-    public ValueTask<bool> GoesBehindAsync(string orderingKey, CancellationToken cancel)
+    /// <summary>Where an event of this key that has arrived goes first. See the remarks.</summary>
+    /// <param name="logIsThere">The log takes events, or it is time to try; asked under the lock.</param>
+    public ValueTask<EventWay> WayAsync(string orderingKey, Func<bool> logIsThere, CancellationToken cancel)
     {
-        bool? behind;
-        bool begins;
+        Decision decision;
+        bool looks;
         var now = time.GetTimestamp();
         lock (_lock)
         {
+            NoticeStandstill_NeedsLock(now);
             _asked = now;
-            behind = Decide_NeedsLock(orderingKey, now);
-            begins = !_looking && (_view is null || Since(_lookBegan, now) >= LookInterval);
-            _looking |= begins;
+            decision = Decide_NeedsLock(orderingKey, logIsThere, now);
+            looks = TryBegin_NeedsLock(now);
         }
 
-        // It ends by itself, and what befalls it is a state of this object.
-        if (begins) _ = LookUntilAnsweredAsync();
-        return behind is { } known ? new(known) : OnceLookedAsync(orderingKey, cancel);
+        if (looks) _ = LookOnceAsync(now);
+        return decision.IsFinal ? new(decision.Way) : OnceSeenAsync(orderingKey, logIsThere, cancel);
     }
 
     /// <summary>Looks once.</summary>
@@ -113,7 +138,7 @@ internal sealed partial class DetourWatch(IOutboxStore store, string lane, TimeP
     public async ValueTask LookAsync(CancellationToken cancel)
     {
         var mark = Mark();
-        var seen = await store.PendingKeysAsync(lane, OutboxRelay.LotMax, cancel);
+        var seen = await store.PendingKeysAsync(lane, KeysMax, cancel);
         Saw(mark, seen);
         if (seen.OrderingKeys.Count > 0) SomeWait?.Invoke();
     }
@@ -131,12 +156,13 @@ internal sealed partial class DetourWatch(IOutboxStore store, string lane, TimeP
         bool back;
         lock (_lock)
         {
-            back = IsAway_NeedsLock(time.GetTimestamp());
-            (_late, _refused) = (0, false);
+            back = _toldAway;
+            (_toldAway, _missed) = (false, false);
+            _outcomes.Answered();
             if (_view is null || mark.At >= _view.At) _view = new View(mark.At, seen);
             if (seen.IsWhole)
-                foreach (var (key, newest) in _newest)
-                    if (newest <= mark.NewestEnded && !seen.OrderingKeys.Contains(key)) _newest.Remove(key);
+                foreach (var (key, own) in _own)
+                    if (own.Newest <= mark.NewestEnded && !seen.OrderingKeys.Contains(key)) _own.Remove(key);
         }
 
         if (back) StoreIsBack();
@@ -147,62 +173,131 @@ internal sealed partial class DetourWatch(IOutboxStore store, string lane, TimeP
     {
         lock (_lock)
         {
-            _newest[orderingKey] = ++_writes;
+            _own[orderingKey] = new(++_writes, _own.GetValueOrDefault(orderingKey).UnderWay + 1);
             _underWay.Add(_writes);
             return _writes;
         }
     }
 
     /// <summary>Whatever that write has written is in the lane, or was published.</summary>
-    public void End(long number)
+    public void End(string orderingKey, long number)
     {
-        lock (_lock) _underWay.Remove(number);
+        lock (_lock)
+        {
+            _underWay.Remove(number);
+            var own = _own[orderingKey];
+            _own[orderingKey] = own with { UnderWay = own.UnderWay - 1 };
+        }
     }
 
-    private bool? Decide_NeedsLock(string orderingKey, long now)
+    private Decision Decide_NeedsLock(string orderingKey, Func<bool> logIsThere, long now)
     {
-        if (_view is { } view && Since(view.At, now) < ViewLife)
-            return (_newest.Count > 0 && _newest.ContainsKey(orderingKey)) || view.Shows(orderingKey);
-        return IsAway_NeedsLock(now) ? false : null;
+        if (_view is not { } view || Since(view.At, now) >= ViewLife)
+            return _outcomes.IsAway ? new(EventWay.Log, IsFinal: true) : new(EventWay.BehindUnseen, IsFinal: false);
+        var ours = _own.TryGetValue(orderingKey, out var own);
+        var waits = ours || view.Shows(orderingKey);
+        return waits ? new(EventWay.Behind, IsFinal: own.UnderWay > 0 || !logIsThere()) : new(EventWay.Log, IsFinal: true);
     }
 
-    private bool IsAway_NeedsLock(long now) => (_refused || _late >= LateMax) && Since(_missed, now) < AwayLife;
-
-    private async ValueTask<bool> OnceLookedAsync(string orderingKey, CancellationToken cancel)
+    private async ValueTask<EventWay> OnceSeenAsync(string orderingKey, Func<bool> logIsThere, CancellationToken cancel)
     {
-        using var late = new CancellationTokenSource(LookPatience, time);
+        var seen = await WhileAsync(
+            orderingKey, logIsThere, static decision => decision.Way == EventWay.BehindUnseen, LookPatience, cancel);
+        if (seen.Way == EventWay.BehindUnseen || seen.IsFinal) return seen.Way;
+        return (await WhileAsync(orderingKey, logIsThere, static decision => !decision.IsFinal, ClearPatience, cancel)).Way;
+    }
+
+    /// <summary>Looks on while it holds, up to the limit.</summary>
+    private async ValueTask<Decision> WhileAsync(
+        string orderingKey, Func<bool> logIsThere, Func<Decision, bool> holds, TimeSpan timeMax, CancellationToken cancel)
+    {
+        if (Decide(orderingKey, logIsThere, out _) is var decision && !holds(decision)) return decision;
+        using var late = new CancellationTokenSource(timeMax, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
+        lock (_lock) _waiting++;
+        Tick();
         try
         {
             while (true)
             {
-                Task looked;
-                lock (_lock)
-                {
-                    if (Decide_NeedsLock(orderingKey, time.GetTimestamp()) is { } behind) return behind;
-                    looked = _looked.Task;
-                }
-
+                decision = Decide(orderingKey, logIsThere, out var looked);
+                if (!holds(decision)) return decision;
                 await looked.OrCancelledAsync(either.Token);
             }
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            return true;
+            return Decide(orderingKey, logIsThere, out _);
+        }
+        finally
+        {
+            lock (_lock) _waiting--;
         }
     }
 
-    /// <summary>One look, or as many as it takes while events come.</summary>
-    private async Task LookUntilAnsweredAsync()
+    private Decision Decide(string orderingKey, Func<bool> logIsThere, out Task looked)
     {
-        while (!await TryLookAsync())
-            await Task.Delay(LookInterval, time, CancellationToken.None);
+        lock (_lock)
+        {
+            looked = _looked.Task;
+            return Decide_NeedsLock(orderingKey, logIsThere, time.GetTimestamp());
+        }
     }
 
-    /// <summary>False: look again.</summary>
-    private async ValueTask<bool> TryLookAsync()
+    /// <summary>Begins looks while somebody waits for one, or the last got no answer; otherwise the events do that.</summary>
+    private void Tick()
     {
-        lock (_lock) _lookBegan = time.GetTimestamp();
+        lock (_lock)
+        {
+            var now = time.GetTimestamp();
+            if (_ticking || !NeedsTicks_NeedsLock(now)) return;
+            (_ticking, _tickedAt) = (true, now);
+        }
+
+        // It ends by itself, and what befalls a look is a state of this object.
+        _ = TickWhileNeededAsync();
+    }
+
+    private async Task TickWhileNeededAsync()
+    {
+        while (true)
+        {
+            await Task.Delay(LookInterval, time, CancellationToken.None);
+            var now = time.GetTimestamp();
+            bool looks;
+            lock (_lock)
+            {
+                NoticeStandstill_NeedsLock(now);
+                _tickedAt = now;
+                _ticking = NeedsTicks_NeedsLock(now);
+                if (!_ticking) return;
+                looks = TryBegin_NeedsLock(now);
+            }
+
+            if (looks) _ = LookOnceAsync(now);
+        }
+    }
+
+    private bool NeedsTicks_NeedsLock(long now) => _waiting > 0 || (_missed && Since(_asked, now) <= LooksOn);
+
+    private bool TryBegin_NeedsLock(long now)
+    {
+        if (_looks >= LooksMax || (_lookBegan is { } began && Since(began, now) < LookInterval)) return false;
+        _lookBegan = now;
+        _looks++;
+        return true;
+    }
+
+    /// <summary>Its own timer tells: whatever was known of the store is as old as that is late.</summary>
+    private void NoticeStandstill_NeedsLock(long now)
+    {
+        if (!_ticking || Since(_tickedAt, now) <= LookInterval + AwayLife) return;
+        _tickedAt = now;
+        _outcomes.Forget();
+    }
+
+    private async Task LookOnceAsync(long began)
+    {
         Exception? fault = null;
         using var late = new CancellationTokenSource(LookTimeMax, time);
         try
@@ -214,29 +309,38 @@ internal sealed partial class DetourWatch(IOutboxStore store, string lane, TimeP
             fault = missed;
         }
 
-        return Ended(fault);
+        Ended(began, fault);
     }
 
-    private bool Ended(Exception? fault)
+    private void Ended(long began, Exception? fault)
     {
         TaskCompletionSource looked;
-        bool gone, done;
+        var gone = false;
         lock (_lock)
         {
-            var now = time.GetTimestamp();
-            var wasAway = IsAway_NeedsLock(now);
-            if (fault is OperationCanceledException) _late++;
-            else if (fault is not null) _refused = true;
-            if (fault is not null) _missed = now;
-            gone = !wasAway && IsAway_NeedsLock(now);
-            done = fault is null || Since(_asked, now) > LooksOn;
-            if (done) _looking = false;
+            _looks--;
+
+            // A newer question may have been answered meanwhile.
+            if (fault is not null && !(_view?.At > began))
+            {
+                _missed = true;
+                Missed_NeedsLock(fault, Since(began, time.GetTimestamp()));
+                gone = _outcomes.IsAway && !_toldAway;
+                _toldAway |= gone;
+            }
+
             (looked, _looked) = (_looked, NewSignal());
         }
 
         looked.SetResult();
+        Tick();
         if (gone) StoreIsAway(fault!);
-        return done;
+    }
+
+    private void Missed_NeedsLock(Exception fault, TimeSpan took)
+    {
+        if (fault is not (OperationCanceledException or StoreBusyException)) _outcomes.Refused();
+        else if (took <= LookTimeMax + StandsStill) _outcomes.Late();
     }
 
     private TimeSpan Since(long timestamp, long now) => time.GetElapsedTime(timestamp, now);
@@ -250,6 +354,12 @@ internal sealed partial class DetourWatch(IOutboxStore store, string lane, TimeP
 
     [LoggerMessage(123, LogLevel.Information, "The store tells again what waits in the outbox; events go behind it")]
     private partial void StoreIsBack();
+
+    /// <param name="IsFinal">False: a look may change it.</param>
+    private readonly record struct Decision(EventWay Way, bool IsFinal);
+
+    /// <param name="Newest">Number of the newest write of a key.</param>
+    private readonly record struct Own(long Newest, int UnderWay);
 
     /// <param name="At">When the question began.</param>
     private sealed record View(long At, PendingKeys Seen)

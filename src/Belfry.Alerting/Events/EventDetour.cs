@@ -8,7 +8,8 @@ namespace Belfry.Alerting.Events;
 /// Takes events in while the log is away: into the outbox, in a lane that all processes share, from which they are published once the
 /// log is back, by whichever process is there. An event that was acknowledged before another one of its service was sent, to whichever
 /// process, stands before it in the log (first copies; one may come again), as long as the store can be asked and all processes keep to
-/// this: see <see cref="DetourWatch"/>. With the store away, what was left in the lane may be overtaken. Design section 6.
+/// this: see <see cref="DetourWatch"/>. With the store away, what was left in the lane may be overtaken. Design section 6, and decision
+/// 2026-11-27, "A lease on what was seen".
 /// </summary>
 public sealed partial class EventDetour
 {
@@ -17,13 +18,8 @@ public sealed partial class EventDetour
     /// <summary>From being durable to being acknowledged: after that, no view that does not show it counts. With room for clocks.</summary>
     internal static readonly TimeSpan KnownToAll = DetourWatch.ViewLife + TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Past it the store counts as away. The wait until all know of an event comes on top.</summary>
-    private static readonly TimeSpan WriteTimeMax = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan OtherPublishes = TimeSpan.FromMilliseconds(200);
-
-    // A lot that hangs keeps the lane from processes that could publish it.
-    private static readonly TimeSpan LotTimeMax = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan BackoffMin = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(5);
     private static readonly PendingKeys None = new(new HashSet<string>(), IsWhole: true);
@@ -50,10 +46,11 @@ public sealed partial class EventDetour
     public bool HasSome(string orderingKey) => _watch.HasSome(orderingKey);
 
     /// <summary>
-    /// True: an event that has arrived takes the detour first, to go behind what waits there of its service; false: it goes to the log.
-    /// At once, unless no event has come for a while or the store is slow.
+    /// Where an event that has arrived goes first. At once, unless no event has come for a while, the store is slow, or its service's
+    /// events that wait here will be published soon, for the log is there.
     /// </summary>
-    public ValueTask<bool> GoesBehindAsync(string orderingKey, CancellationToken cancel) => _watch.GoesBehindAsync(orderingKey, cancel);
+    internal ValueTask<EventWay> WayAsync(string orderingKey, Func<bool> logIsThere, CancellationToken cancel) =>
+        _watch.WayAsync(orderingKey, logIsThere, cancel);
 
     /// <summary>Learns what waits there, whoever left it. Call before the first event is taken in.</summary>
     /// <exception cref="StoreUnavailableException">Retryable.</exception>
@@ -63,11 +60,12 @@ public sealed partial class EventDetour
     /// Completes once the event is durable in the outbox and every process knows that its service has some there, half a second later.
     /// What is cancelled may be written all the same.
     /// </summary>
+    /// <param name="timeMax">Until it is durable; past it the store counts as away.</param>
     /// <exception cref="StoreUnavailableException">It may be there all the same.</exception>
     /// <exception cref="TimeoutException">Not durable in time. What is not on its way by then is not written any more.</exception>
-    public async ValueTask TakeAsync(OutgoingRecord record, CancellationToken cancel)
+    internal async ValueTask TakeAsync(OutgoingRecord record, TimeSpan timeMax, CancellationToken cancel)
     {
-        await WriteWithinAsync(record, cancel);
+        await WriteWithinAsync(record, timeMax, cancel);
         await Task.Delay(KnownToAll, _time, cancel);
     }
 
@@ -79,9 +77,7 @@ public sealed partial class EventDetour
             try
             {
                 var mark = _watch.Mark();
-                using var late = new CancellationTokenSource(LotTimeMax, _time);
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
-                var published = await _relay.PublishOnceAsync(either.Token);
+                var published = await _relay.PublishOnceAsync(cancel);
                 faults = 0;
                 if (published is null) await Task.Delay(OtherPublishes, _time, cancel);
                 // A lot that is not full was the whole lane.
@@ -101,9 +97,9 @@ public sealed partial class EventDetour
         }
     }
 
-    private async ValueTask WriteWithinAsync(OutgoingRecord record, CancellationToken cancel)
+    private async ValueTask WriteWithinAsync(OutgoingRecord record, TimeSpan timeMax, CancellationToken cancel)
     {
-        using var late = new CancellationTokenSource(WriteTimeMax, _time);
+        using var late = new CancellationTokenSource(timeMax, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
         try
         {
@@ -111,7 +107,7 @@ public sealed partial class EventDetour
         }
         catch (OperationCanceledException) when (late.IsCancellationRequested && !cancel.IsCancellationRequested)
         {
-            throw new TimeoutException($"Not acknowledged within {WriteTimeMax}.");
+            throw new TimeoutException($"Not acknowledged within {timeMax}.");
         }
     }
 
@@ -124,7 +120,7 @@ public sealed partial class EventDetour
         }
         finally
         {
-            _watch.End(number);
+            _watch.End(record.OrderingKey, number);
             Poke();
         }
     }

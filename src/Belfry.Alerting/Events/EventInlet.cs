@@ -19,6 +19,24 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
     /// <summary>Past it an event takes the detour, if there is one.</summary>
     private static readonly TimeSpan LogTimeMax = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>Past it the store counts as away. The wait until all know of an event comes on top.</summary>
+    private static readonly TimeSpan WriteMax = TimeSpan.FromSeconds(2);
+
+    /// <summary>The same where nobody has seen the lane of late.</summary>
+    private static readonly TimeSpan UnseenWriteMax = TimeSpan.FromMilliseconds(750);
+
+    /// <summary>
+    /// For all tries to go behind others, with the waits for a view: with the log after that, or with the wait until all know of it, an
+    /// event is answered within 3 s.
+    /// </summary>
+    private static readonly TimeSpan BehindMax = TimeSpan.FromSeconds(2);
+
+    /// <summary>A write is given at least this, and in less than twice of it no other try begins.</summary>
+    private static readonly TimeSpan BehindMin = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>A timer that comes later than this: the process stood still, and what it waited for may be there.</summary>
+    private static readonly TimeSpan StandsStill = TimeSpan.FromMilliseconds(100);
+
     private readonly Lock _lock = new();
     private readonly CircuitBreaker _breaker = new(
         new BreakerOptions { FailuresToOpen = 3, OpenFor = TimeSpan.FromSeconds(1), OpenForMax = TimeSpan.FromSeconds(10) });
@@ -33,26 +51,44 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
 
     private async ValueTask AppendOrDetourAsync(EventDetour detour, OutgoingRecord record, CancellationToken cancel)
     {
+        var began = time.GetTimestamp();
         for (var isLast = false; ; isLast = true)
         {
             // While some of a service wait there, whoever took them in, later ones go behind them, or they would overtake.
-            var goesBehind = await detour.GoesBehindAsync(record.OrderingKey, cancel);
-            if (!goesBehind && await TryLogAsync(record, cancel)) return;
+            var way = await detour.WayAsync(record.OrderingKey, LogIsThere, cancel);
+            if (way == EventWay.Log && await TryLogAsync(record, cancel)) return;
+            var timeMax = way == EventWay.BehindUnseen ? UnseenWriteMax : WriteMax;
+            if (way != EventWay.Log) timeMax = Shorter(timeMax, BehindMax - time.GetElapsedTime(began));
+            var writeBegan = time.GetTimestamp();
             try
             {
-                await detour.TakeAsync(record, cancel);
+                await detour.TakeAsync(record, timeMax, cancel);
                 return;
             }
-            catch (Exception fault) when (goesBehind && fault is (StoreUnavailableException or TimeoutException))
+            catch (Exception fault) when (way != EventWay.Log && fault is (StoreUnavailableException or TimeoutException))
             {
-                // It may be this process that was frozen for as long: so it asks once more whether the store is there. If not, those that
-                // wait cannot be published either way: to be taken counts for more than to be in order.
-                if (!isLast) continue;
+                // It may be this process that was frozen for as long: so it asks once more whether the store is there, and its time
+                // begins anew. If not, those that wait cannot be published either way: to be taken counts for more than to be in order.
+                if (time.GetElapsedTime(writeBegan) > timeMax + StandsStill) began = time.GetTimestamp();
+                if (!isLast && BehindMax - time.GetElapsedTime(began) > 2 * BehindMin) continue;
                 if (!await TryLogAsync(record, cancel)) throw;
                 return;
             }
         }
     }
+
+    /// <summary>It takes events, or it is time to try.</summary>
+    private bool LogIsThere()
+    {
+        lock (_lock)
+        {
+            if (_breaker.TryEnter(Monotonic, out _) is not { } permit) return _breaker.State == BreakerState.HalfOpen;
+            _breaker.Cancelled(permit);
+            return true;
+        }
+    }
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other > BehindMin ? other : BehindMin;
 
     private async ValueTask<bool> TryLogAsync(OutgoingRecord record, CancellationToken cancel)
     {

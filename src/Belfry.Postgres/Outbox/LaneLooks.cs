@@ -1,3 +1,4 @@
+using Belfry.Log;
 using Belfry.Outbox;
 using Npgsql;
 
@@ -28,7 +29,7 @@ internal sealed class LaneLooks(PostgresDatabase database) : IAsyncDisposable
         await _free.WaitAsync(cancel);
 
         // Not cancelled, for a server that hangs hears of no cancellation: left behind, it ends by its own time limit.
-        return await AskAsync(lane, max).WaitAsync(cancel);
+        return await AskAsync(lane, max).OrCancelledAsync(cancel);
     }
 
     public async ValueTask DisposeAsync()
@@ -43,6 +44,10 @@ internal sealed class LaneLooks(PostgresDatabase database) : IAsyncDisposable
         try
         {
             return await AskOnceOrAgainAsync(lane, max);
+        }
+        catch (PostgresException fault) when (fault.SqlState.StartsWith(PostgresFaults.NoRoom, StringComparison.Ordinal))
+        {
+            throw new StoreBusyException($"PostgreSQL '{database.Name}' has no room for a look: {fault.Message}", fault);
         }
         catch (Exception fault) when (PostgresFaults.Translate(database.Name, fault) is StoreUnavailableException unavailable)
         {
@@ -90,11 +95,12 @@ internal sealed class LaneLooks(PostgresDatabase database) : IAsyncDisposable
         var keep = false;
         try
         {
-            var rows = await OutboxTables.PendingKeys(session, lane, max + 1)
+            var rows = await OutboxTables.PendingKeys(session, lane, PendingKeys.MessagesMax + 1, max + 1)
                 .ListAsync(row => (Key: row.Text(0), Count: row.GetInt64(1)), CancellationToken.None);
             keep = true;
             return new PendingKeys(
-                rows.Select(row => row.Key).ToHashSet(StringComparer.Ordinal), rows.Sum(row => row.Count) <= max);
+                rows.Take(max).Select(row => row.Key).ToHashSet(StringComparer.Ordinal),
+                rows.Count <= max && rows.Sum(row => row.Count) <= PendingKeys.MessagesMax);
         }
         finally
         {

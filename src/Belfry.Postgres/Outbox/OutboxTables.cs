@@ -26,7 +26,7 @@ internal static class OutboxTables
         select ordering_key, count(*) from (
             select ordering_key from outbox_message
             where lane_id = (select id from outbox_lane where name = $1) order by sequence limit $2) oldest
-        group by ordering_key
+        group by ordering_key limit $3
         """;
 
     public static NpgsqlCommand Add(
@@ -39,9 +39,9 @@ internal static class OutboxTables
         where lane_id = (select id from outbox_lane where name = $1) order by sequence limit $2
         """, Of(lane), Of(max));
 
-    /// <summary>A key and how many of the oldest <paramref name="max"/> messages are its own, a row each; bodies are not read.</summary>
-    public static NpgsqlCommand PendingKeys(NpgsqlConnection connection, string lane, int max) => connection.Statement(
-        PendingKeysText, Of(lane), Of(max));
+    /// <summary>A key and how many of the oldest messages are its own, a row each, in no order; bodies are not read.</summary>
+    public static NpgsqlCommand PendingKeys(NpgsqlConnection connection, string lane, int messagesMax, int keysMax) =>
+        connection.Statement(PendingKeysText, Of(lane), Of(messagesMax), Of(keysMax));
 
     public static NpgsqlCommand Delete(NpgsqlConnection connection, string lane, IReadOnlyList<long> sequences) => connection.Statement("""
         delete from outbox_message where lane_id = (select id from outbox_lane where name = $1) and sequence = any ($2)

@@ -13,7 +13,6 @@ public sealed class EventOrderTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan JustBeforeKnown = DetourWatch.ViewLife - TimeSpan.FromMilliseconds(1);
-    private static readonly TimeSpan LookTimeMax = TimeSpan.FromMilliseconds(300);
     private static readonly StoreUnavailableException StoreAway = new("away");
     private static readonly LogUnavailableException LogAway = new("away");
     private readonly DetourTime _time = new();
@@ -127,32 +126,6 @@ public sealed class EventOrderTests : IDisposable
     }
 
     [Fact]
-    public async Task A_store_that_answers_no_look_for_two_seconds_counts_as_away_and_not_before()
-    {
-        _time.Advance(TimeSpan.FromMinutes(1));
-        _store.LooksHang = true;
-        var gate = _store.Close();
-        var first = SendAsync(_two, "a", "1");
-        for (var late = 1; late <= 5; late++)
-        {
-            await UntilAsync(() => _time.Begun(LookTimeMax) == late);
-            _log.Appended.ShouldBeEmpty();
-            _time.Advance(LookTimeMax);
-            await UntilAsync(() => _time.Begun(DetourWatch.LookInterval) == late);
-            if (late < 5) _time.Advance(DetourWatch.LookInterval);
-        }
-
-        await SendAsync(_two, "b", "2").WaitAsync(Patience);
-        _log.Appended.ShouldBe(["2"]);
-
-        // Its patience for a look, and then for the write.
-        _time.Advance(TimeSpan.FromMilliseconds(350));
-        await first.WaitAsync(Patience);
-        _log.Appended.ShouldBe(["2", "1"]);
-        gate.SetResult();
-    }
-
-    [Fact]
     public async Task A_store_that_comes_back_is_asked_again_before_anything_goes_to_the_log()
     {
         await DetourAsync(_one, "a", "1");
@@ -183,15 +156,54 @@ public sealed class EventOrderTests : IDisposable
     }
 
     [Fact]
-    public async Task Behind_more_than_a_look_shows_all_services_wait()
+    public async Task Many_events_of_one_service_put_no_other_behind()
     {
         _log.Fault = LogAway;
-        var sendings = Enumerable.Range(0, OutboxRelay.LotMax + 1).Select(n => SendAsync(_one, "a", $"{n}")).ToArray();
-        await AcknowledgedAsync(OutboxRelay.LotMax + 1, sendings);
+        const int Many = OutboxRelay.LotMax * 2;
+        await AcknowledgedAsync(3, [.. Enumerable.Range(0, 3).Select(n => SendAsync(_one, $"b{n}", "the log is known away then"))]);
+        var sendings = Enumerable.Range(0, Many).Select(n => SendAsync(_one, "a", $"{n}")).ToArray();
+        await AcknowledgedAsync(3 + Many, sendings);
+        _log.Fault = null;
+        await TakeAsync(_two, "z", "other");
+        _log.Appended.ShouldBe(["other"]);
+    }
+
+    [Fact]
+    public async Task Behind_more_services_than_a_look_tells_of_all_wait()
+    {
+        _log.Fault = LogAway;
+        var sendings = Enumerable.Range(0, DetourWatch.KeysMax + 1).Select(n => SendAsync(_one, $"service-{n}", $"{n}")).ToArray();
+        await AcknowledgedAsync(sendings.Length, sendings);
         _log.Fault = null;
         await TakeAsync(_two, "z", "last");
         _log.Appended.ShouldBeEmpty();
-        (await WaitingAsync())[^1].ShouldBe("last");
+        (await _store.Inner.PendingAsync(EventDetour.Lane, 5_000, default))[^1].Record.OrderingKey.ShouldBe("z");
+    }
+
+    [Fact]
+    public async Task An_event_waits_for_those_of_its_service_to_be_published_and_goes_to_the_log_itself()
+    {
+        await DetourAsync(_one, "a", "1");
+        await TakeAsync(_two, "b", "2");
+        var (theirs, ours) = (SendAsync(_two, "a", "3"), SendAsync(_one, "a", "4"));
+        await _store.Inner.DeleteAsync(
+            EventDetour.Lane, [.. (await _store.Inner.PendingAsync(EventDetour.Lane, 10, default)).Select(m => m.Sequence)], default);
+        _time.Advance(DetourWatch.LookInterval);
+        await Task.WhenAll(theirs, ours).WaitAsync(Patience);
+        _log.Appended.Order().ShouldBe(["2", "3", "4"]);
+        _store.Writes.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task With_the_log_known_away_nobody_waits_for_it_to_be_there()
+    {
+        await DetourAsync(_two, "b", "0");
+        _log.Fault = LogAway;
+        for (var n = 1; n <= 2; n++) await TakeAsync(_two, $"c{n}", $"{n}");
+        var (durable, waits) = (_time.Durable, _time.Begun(DetourWatch.ClearPatience));
+        var sending = SendAsync(_two, "c1", "4");
+        await AcknowledgedAsync(durable + 1, sending);
+        _time.Begun(DetourWatch.ClearPatience).ShouldBe(waits);
     }
 
     [Fact]
@@ -254,11 +266,15 @@ public sealed class EventOrderTests : IDisposable
 
     private async Task TakeAsync(Instance to, string service, string text)
     {
-        var durable = _time.Durable;
+        var (durable, waits) = (_time.Durable, _time.Begun(DetourWatch.ClearPatience));
         var sending = SendAsync(to, service, text);
-        await UntilAsync(() => sending.IsCompleted || _time.Durable > durable);
+        await UntilAsync(() => Ended() || _time.Begun(DetourWatch.ClearPatience) > waits);
+        if (!Ended()) _time.Advance(DetourWatch.ClearPatience);
+        await UntilAsync(Ended);
         if (!sending.IsCompleted) _time.Advance(EventDetour.KnownToAll);
         await sending.WaitAsync(Patience);
+
+        bool Ended() => sending.IsCompleted || _time.Durable > durable;
     }
 
     private async Task AcknowledgedAsync(int durable, params Task[] sendings)

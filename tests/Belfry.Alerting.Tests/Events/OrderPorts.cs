@@ -60,8 +60,9 @@ internal sealed class OrderPorts : IDisposable
     /// <summary>When the server ends a frozen process's session.</summary>
     private static readonly TimeSpan HoldIdleMax = TimeSpan.FromSeconds(8);
 
-    /// <summary>Fewer looks that are late in a row than make a store count as away.</summary>
-    private const int LateLooksMax = 3;
+    /// <summary>Of so many looks fewer are late than make a store count as away, in whatever order they end.</summary>
+    private const int LooksWindow = 14;
+    private const int LateLooksMax = 4;
     private readonly SimulatedWorld _world;
     private readonly SimulatedLog _log;
     private readonly SqliteMemoryOutboxStore _store = new();
@@ -77,7 +78,13 @@ internal sealed class OrderPorts : IDisposable
     public PortMood LogMood { get; set; }
     public bool StoreIsLate { get; set; }
 
-    /// <summary>Events that were written to the lane.</summary>
+    /// <summary>Nothing is answered any more; looks hang until they are given up.</summary>
+    public bool StoreHangs { get; set; }
+
+    /// <summary>Of each look, half of it before the store has looked.</summary>
+    public TimeSpan LooksTake { get; set; }
+
+    /// <summary>Transactions that wrote events to the lane.</summary>
     public int Detours { get; private set; }
 
     public void Dispose() => _store.Dispose();
@@ -102,11 +109,12 @@ internal sealed class OrderPorts : IDisposable
 
     public sealed class NodeStore(OrderPorts ports, SimulatedNode node) : IOutboxStore
     {
-        private int _lateLooks;
+        private readonly Queue<bool> _lateLooks = new(Enumerable.Repeat(false, LooksWindow));
 
         public async ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel)
         {
             await LateAsync(TimeSpan.FromMilliseconds(500), CancellationToken.None);
+            await HangAsync(CancellationToken.None);
             return await node.CallAsync("write", () =>
             {
                 ports.Detours++;
@@ -117,18 +125,25 @@ internal sealed class OrderPorts : IDisposable
         public ValueTask<T> ReadAsync<T>(Func<DbConnection, ValueTask<T>> read, CancellationToken cancel) =>
             throw new NotSupportedException();
 
-        public async ValueTask<IReadOnlyList<OutboxMessage>> PendingAsync(string lane, int max, CancellationToken cancel) =>
-            await node.CallAsync("pending", () => Now(ports._store.PendingAsync(lane, max, CancellationToken.None)));
+        public async ValueTask<IReadOnlyList<OutboxMessage>> PendingAsync(string lane, int max, CancellationToken cancel)
+        {
+            await HangAsync(cancel);
+            return await node.CallAsync("pending", () => Now(ports._store.PendingAsync(lane, max, CancellationToken.None)));
+        }
 
         /// <summary>Late before the store has looked, or after: the answer is old then.</summary>
         public async ValueTask<PendingKeys> PendingKeysAsync(string lane, int max, CancellationToken cancel)
         {
-            var late = ports.StoreIsLate && _lateLooks < LateLooksMax;
-            _lateLooks = late ? _lateLooks + 1 : 0;
+            _lateLooks.Dequeue();
+            var late = ports.StoreIsLate && _lateLooks.Count(wasLate => wasLate) < LateLooksMax;
+            _lateLooks.Enqueue(late);
             if (late) await LateAsync(TimeSpan.FromMilliseconds(700), cancel);
+            await HangAsync(cancel);
+            if (ports.LooksTake > TimeSpan.Zero) await Task.Delay(ports.LooksTake / 2, node.Time, cancel);
             var seen = await node.CallAsync("keys", () =>
                 Now(((IOutboxStore)ports._store).PendingKeysAsync(lane, max, CancellationToken.None)));
             if (late) await LateAsync(TimeSpan.FromMilliseconds(700), cancel);
+            if (ports.LooksTake > TimeSpan.Zero) await Task.Delay(ports.LooksTake / 2, node.Time, cancel);
             return seen;
         }
 
@@ -145,6 +160,11 @@ internal sealed class OrderPorts : IDisposable
                 ports._holder = (node, ports._world.Now);
                 return new Hold(ports, node);
             });
+
+        private async ValueTask HangAsync(CancellationToken cancel)
+        {
+            if (ports.StoreHangs) await new TaskCompletionSource().Task.OrCancelledAsync(cancel);
+        }
 
         private async ValueTask LateAsync(TimeSpan max, CancellationToken cancel)
         {

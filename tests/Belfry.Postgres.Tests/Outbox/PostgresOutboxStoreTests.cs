@@ -170,6 +170,7 @@ public sealed class PostgresOutboxStoreTests : OutboxStoreSpec
         await using var explain = new NpgsqlCommand("explain " + OutboxTables.PendingKeysText, connection);
         explain.Parameters.Add(PostgresCommands.Of("b"));
         explain.Parameters.Add(PostgresCommands.Of(500));
+        explain.Parameters.Add(PostgresCommands.Of(100));
         var plan = new List<string>();
         await using var reader = await explain.ExecuteReaderAsync();
         while (await reader.ReadAsync()) plan.Add(reader.GetString(0));

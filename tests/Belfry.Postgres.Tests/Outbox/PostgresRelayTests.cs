@@ -82,7 +82,10 @@ public sealed class PostgresRelayTests : IAsyncLifetime
     [Fact]
     public async Task A_frozen_process_loses_its_lanes_when_its_session_was_idle_too_long()
     {
-        await using var frozen = PostgresDatabase.Open(_schema.Options with { LaneHoldIdleMax = TimeSpan.FromSeconds(1) });
+        await using var frozen = PostgresDatabase.Open(_schema.Options with
+        {
+            LaneHoldIdleMax = TimeSpan.FromSeconds(1), LaneHoldIdleMin = TimeSpan.FromSeconds(1),
+        });
         var store = new PostgresOutboxStore(frozen);
         var lost = await store.TryHoldLaneAsync(Lane, default);
         lost.ShouldNotBeNull();
