@@ -61,9 +61,8 @@ public class CatalogReaderTests : IDisposable
         await ArmedAsync(2);
         other.Current.Users.Count.ShouldBe(1);
         _belfry.Time.Advance(TimeSpan.FromSeconds(4));
-        await ArmedAsync(2);
+        await UntilAsync(async () => (await _belfry.PublishedAsync()).Count == 0);
         _belfry.Log.Of(_belfry.Topics.PlanningContactRules.Name).Count.ShouldBe(1);
-        (await _belfry.PublishedAsync()).ShouldBeEmpty();
 
         await stop.CancelAsync();
         await running.WaitAsync(TimeSpan.FromSeconds(10));
@@ -98,10 +97,12 @@ public class CatalogReaderTests : IDisposable
     }
 
     // The loops hold no lock and touch only memory: once both wait for the clock, they have done what there was.
-    private async Task ArmedAsync(int timers)
+    private Task ArmedAsync(int timers) => UntilAsync(() => Task.FromResult(_belfry.Time.ArmedTimers >= timers));
+
+    private static async Task UntilAsync(Func<Task<bool>> holds)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-        while (_belfry.Time.ArmedTimers < timers)
+        while (!await holds())
         {
             limit.Token.ThrowIfCancellationRequested();
             await Task.Yield();

@@ -1,15 +1,14 @@
-using System.Text;
 using Belfry.Alerting.Events;
 using Belfry.Log;
 using Belfry.Outbox;
 using Microsoft.Extensions.Logging.Abstractions;
+using static Belfry.Alerting.Tests.Events.DetourSteps;
 
 namespace Belfry.Alerting.Tests.Events;
 
 /// <summary>One of log and store is enough, and neither makes an event of a service overtake another.</summary>
 public sealed class EventInletTests : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private readonly DetourTime _time = new();
     private readonly SwitchedLog _log = new();
     private readonly SwitchedStore _store = new();
@@ -236,44 +235,11 @@ public sealed class EventInletTests : IAsyncDisposable
 
     private void Start() => _running = Task.Run(() => _detour.RunAsync(_stop.Token));
 
-    private Task SendAsync(string service, string text) => _inlet.AppendAsync(Record(service, text), default).AsTask();
+    private Task SendAsync(string service, string text) => _inlet.SendAsync(service, text);
 
-    private async Task TakeAsync(string service, string text)
-    {
-        var (durable, waits) = (_time.Durable, _time.Begun(DetourWatch.ClearPatience));
-        var sending = SendAsync(service, text);
-        await UntilAsync(() => Ended() || _time.Begun(DetourWatch.ClearPatience) > waits);
-        if (!Ended()) _time.Advance(DetourWatch.ClearPatience);
-        await UntilAsync(Ended);
-        if (!sending.IsCompleted) _time.Advance(EventDetour.KnownToAll);
-        await sending.WaitAsync(Patience);
+    private Task TakeAsync(string service, string text) => _inlet.TakeAsync(_time, service, text);
 
-        bool Ended() => sending.IsCompleted || _time.Durable > durable;
-    }
+    private Task AcknowledgedAsync(int durable, params Task[] sendings) => _time.AcknowledgedAsync(durable, sendings);
 
-    /// <summary>All are durable, and all know of them.</summary>
-    private async Task AcknowledgedAsync(int count, params Task[] sendings)
-    {
-        await UntilAsync(() => _time.Durable == count);
-        _time.Advance(EventDetour.KnownToAll);
-        await Task.WhenAll(sendings).WaitAsync(Patience);
-    }
-
-    private async Task<List<string>> WaitingAsync() =>
-        [.. (await _store.Inner.PendingAsync(EventDetour.Lane, 2_000, default)).Select(m => Encoding.UTF8.GetString(m.Record.Value.Span))];
-
-    private static OutgoingRecord Record(string service, string text) => new()
-    {
-        Topic = "incoming-events", OrderingKey = service, Value = Encoding.UTF8.GetBytes(text),
-    };
-
-    private static async Task UntilAsync(Func<bool> holds)
-    {
-        using var limit = new CancellationTokenSource(Patience);
-        while (!holds())
-        {
-            limit.Token.ThrowIfCancellationRequested();
-            await Task.Yield();
-        }
-    }
+    private Task<List<string>> WaitingAsync() => _store.WaitingAsync();
 }

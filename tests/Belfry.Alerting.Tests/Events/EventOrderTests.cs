@@ -1,8 +1,8 @@
-using System.Text;
 using Belfry.Alerting.Events;
 using Belfry.Log;
 using Belfry.Outbox;
 using Microsoft.Extensions.Logging.Abstractions;
+using static Belfry.Alerting.Tests.Events.DetourSteps;
 
 namespace Belfry.Alerting.Tests.Events;
 
@@ -11,7 +11,6 @@ namespace Belfry.Alerting.Tests.Events;
 /// </summary>
 public sealed class EventOrderTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan JustBeforeKnown = DetourWatch.ViewLife - TimeSpan.FromMilliseconds(1);
     private static readonly StoreUnavailableException StoreAway = new("away");
     private static readonly LogUnavailableException LogAway = new("away");
@@ -261,28 +260,13 @@ public sealed class EventOrderTests : IDisposable
         _log.Fault = null;
     }
 
-    private static Task SendAsync(Instance to, string service, string text) =>
-        to.Inlet.AppendAsync(Record(service, text), default).AsTask();
+    private static Task SendAsync(Instance to, string service, string text) => to.Inlet.SendAsync(service, text);
 
-    private async Task TakeAsync(Instance to, string service, string text)
-    {
-        var (durable, waits) = (_time.Durable, _time.Begun(DetourWatch.ClearPatience));
-        var sending = SendAsync(to, service, text);
-        await UntilAsync(() => Ended() || _time.Begun(DetourWatch.ClearPatience) > waits);
-        if (!Ended()) _time.Advance(DetourWatch.ClearPatience);
-        await UntilAsync(Ended);
-        if (!sending.IsCompleted) _time.Advance(EventDetour.KnownToAll);
-        await sending.WaitAsync(Patience);
+    private Task TakeAsync(Instance to, string service, string text) => to.Inlet.TakeAsync(_time, service, text);
 
-        bool Ended() => sending.IsCompleted || _time.Durable > durable;
-    }
+    private Task AcknowledgedAsync(int durable, params Task[] sendings) => _time.AcknowledgedAsync(durable, sendings);
 
-    private async Task AcknowledgedAsync(int durable, params Task[] sendings)
-    {
-        await UntilAsync(() => _time.Durable == durable);
-        _time.Advance(EventDetour.KnownToAll);
-        await Task.WhenAll(sendings).WaitAsync(Patience);
-    }
+    private Task<List<string>> WaitingAsync() => _store.WaitingAsync();
 
     private async Task PublishAsync(Instance by)
     {
@@ -291,24 +275,6 @@ public sealed class EventOrderTests : IDisposable
         await UntilAsync(() => !by.Detour.HasSome("a"));
         await stop.CancelAsync();
         await running.WaitAsync(Patience);
-    }
-
-    private async Task<List<string>> WaitingAsync() =>
-        [.. (await _store.Inner.PendingAsync(EventDetour.Lane, 2_000, default)).Select(m => Encoding.UTF8.GetString(m.Record.Value.Span))];
-
-    private static OutgoingRecord Record(string service, string text) => new()
-    {
-        Topic = "incoming-events", OrderingKey = service, Value = Encoding.UTF8.GetBytes(text),
-    };
-
-    private static async Task UntilAsync(Func<bool> holds)
-    {
-        using var limit = new CancellationTokenSource(Patience);
-        while (!holds())
-        {
-            limit.Token.ThrowIfCancellationRequested();
-            await Task.Yield();
-        }
     }
 
     private sealed record Instance(EventDetour Detour, EventInlet Inlet);
