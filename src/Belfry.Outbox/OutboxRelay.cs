@@ -84,11 +84,24 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
     /// nothing is known of what it holds. One call at a time, and not beside <see cref="RunAsync"/>.
     /// </summary>
     /// <exception cref="StoreUnavailableException">Retryable, as is <see cref="LogUnavailableException"/>.</exception>
-    /// <exception cref="TimeoutException">Took longer than <see cref="LotTimeMax"/>; it may be appended all the same. Retryable.</exception>
+    /// <exception cref="TimeoutException">The lot took longer than <see cref="LotTimeMax"/>; it may be appended. Retryable.</exception>
     public async Task<int?> PublishOnceAsync(CancellationToken cancel)
     {
+        using var late = new CancellationTokenSource(LotTimeMax, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
+        try
+        {
+            return await PublishLotAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancel.IsCancellationRequested)
+        {
+            throw new TimeoutException($"A lot of outbox lane '{lane}' was not published within {LotTimeMax}; is the log there?");
+        }
+    }
+
+    private async Task<int?> PublishLotAsync(CancellationToken cancel)
+    {
         // One relay at a time, or a slow one would append again what another appended and went past: older records after newer ones.
-        var askedAt = time.GetTimestamp();
         await using var hold = await store.TryHoldLaneAsync(lane, cancel);
         if (hold is null) return null;
         var pending = await store.PendingAsync(lane, LotMax, cancel);
@@ -100,32 +113,12 @@ public sealed class OutboxRelay(IOutboxStore store, IPartitionedLog log, string 
 
         // Exact sequences, not a high mark: another writer may commit a lower sequence later.
         var fresh = pending.Where(message => !_appended.Contains(message.Sequence)).ToList();
-        if (fresh.Count > 0) await AppendAsync([.. fresh.Select(message => message.Record)], askedAt, cancel);
+        if (fresh.Count > 0) await log.AppendAsync([.. fresh.Select(message => message.Record)], cancel);
         _appended.Clear();
         _appended.UnionWith(pending.Select(message => message.Sequence));
         await store.DeleteAsync(lane, [.. pending.Select(message => message.Sequence)], cancel);
         _appended.Clear();
         return pending.Count;
-    }
-
-    /// <summary>Within what is left of the lot's time: after that the lane may be another relay's.</summary>
-    private async ValueTask AppendAsync(IReadOnlyList<OutgoingRecord> records, long askedAt, CancellationToken cancel)
-    {
-        var left = LotTimeMax == Timeout.InfiniteTimeSpan ? LotTimeMax : LotTimeMax - time.GetElapsedTime(askedAt);
-        if (left <= TimeSpan.Zero && LotTimeMax != Timeout.InfiniteTimeSpan) throw TooLate();
-        using var late = new CancellationTokenSource(left, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
-        try
-        {
-            await log.AppendAsync(records, either.Token);
-        }
-        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancel.IsCancellationRequested)
-        {
-            throw TooLate();
-        }
-
-        TimeoutException TooLate() =>
-            new($"A lot of outbox lane '{lane}' was not published within {LotTimeMax}; are log and store there?");
     }
 
     internal static TimeSpan Backoff(int faultsBefore) =>
