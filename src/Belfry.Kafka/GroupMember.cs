@@ -14,6 +14,9 @@ internal sealed partial class GroupMember(
 {
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(100);
 
+    private static readonly TimeSpan CloseSlice = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LetGoBudget = TimeSpan.FromMilliseconds(500);
+
     // By then the threads that fetch have woken by themselves.
     private static readonly TimeSpan WakeBudget = TimeSpan.FromSeconds(1);
 
@@ -38,6 +41,7 @@ internal sealed partial class GroupMember(
     private Error? _allDown;
     private volatile bool _closing;
     private bool _rebalanced;
+    private bool _wasTold;
 
     /// <summary>Runs one poll and ends it, however it goes.</summary>
     public void Poll(PollCall call)
@@ -98,6 +102,7 @@ internal sealed partial class GroupMember(
         if (_consumer is null) return;
         try
         {
+            LetGoOfAll();
             _consumer.Close();
         }
         catch (KafkaException fault)
@@ -111,6 +116,24 @@ internal sealed partial class GroupMember(
             _owned.Clear();
             _ownedNow = [];
         }
+    }
+
+    /// <summary>
+    /// A client that closes while a rebalance waits to be told stays in its group as a ghost, for a session; and where it has two to tell
+    /// by then, it ends without answering what the second one's handler asks, which waits for ever (seen with librdkafka 2.15.1;
+    /// confluentinc/librdkafka#4884). So it closes once there is nothing left to give back. For a rebalance that waits for other members
+    /// it waits a moment only.
+    /// </summary>
+    private void LetGoOfAll()
+    {
+        _consumer!.Unsubscribe();
+        var startedAt = time.GetTimestamp();
+        do
+        {
+            _wasTold = false;
+            Consume(CloseSlice, []);
+        }
+        while ((_wasTold || _owned.Count > 0) && time.GetElapsedTime(startedAt) < LetGoBudget);
     }
 
     private List<LogRecord> Poll(int max, TimeSpan wait, CancellationToken cancel)
@@ -242,6 +265,7 @@ internal sealed partial class GroupMember(
         try
         {
             _rebalanced = !_closing;
+            _wasTold = true;
             TopicPartition[] sources = [.. partitions.Select(KafkaRecords.FromKafka).Order()];
             if (kind == AssignmentChangeKind.Assigned) Take(sources);
             else sources = [.. sources.Where(_owned.Contains)];

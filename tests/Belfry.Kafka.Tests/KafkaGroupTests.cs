@@ -139,6 +139,29 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
         two.EverRevoked.Count.ShouldBe(moved);
     }
 
+    /// <summary>Left to itself the client stays in the group as a ghost until its session ends, or never ends closing.</summary>
+    [SkippableFact]
+    public async Task A_member_that_leaves_before_it_was_told_of_a_rebalance_is_gone_before_its_session_ends()
+    {
+        var options = TestLog.Options(_bootstrap, protocol);
+        var log = await OpenAsync(options, 12);
+        var stays = Join(log);
+        await TestLog.UntilAsync(() => stays.Owned.Count == 12, stays);
+        for (var round = 0; round < 3; round++)
+        {
+            var guest = Join(log);
+            await TogetherAsync(() => stays.Owned.Count == 6 && guest.Owned.Count == 6, stays, guest);
+            var third = Join(log);
+            var startedAt = _time.GetTimestamp();
+            await TogetherAsync(() => _time.GetElapsedTime(startedAt) > TimeSpan.FromMilliseconds(700), stays, third);
+            startedAt = _time.GetTimestamp();
+            await LeaveAsync(guest);
+            await LeaveAsync(third);
+            await TogetherAsync(() => stays.Owned.Count == 12, stays);
+            _time.GetElapsedTime(startedAt).ShouldBeLessThan(options.SessionTimeout * 0.8);
+        }
+    }
+
     [SkippableFact]
     public async Task Runners_that_come_and_go_hand_every_record_on_and_keep_the_order_of_a_partition()
     {
@@ -208,11 +231,11 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
 
     private static ProducerRegistry Registry => ProducerRegistry.Shared;
 
-    private async Task<KafkaLog> OpenAsync(KafkaLogOptions options)
+    private async Task<KafkaLog> OpenAsync(KafkaLogOptions options, int partitions = 2)
     {
         var log = TestLog.Open(options, Registry);
         _logs.Add(log);
-        await log.DeclareAsync([TestLog.Topic(_orders, 2)], default);
+        await log.DeclareAsync([TestLog.Topic(_orders, partitions)], default);
         return log;
     }
 
