@@ -109,7 +109,7 @@ public abstract class MockLogSpec : LogSpec
         _kafka = TestLog.Open(TestLog.Options(_cluster.Bootstrap) with
         {
             // A rebalance of the mock takes a session less a second, and who has not heard of it by then is out.
-            SessionTimeout = TimeSpan.FromSeconds(1.8),
+            SessionTimeout = TimeSpan.FromSeconds(2.5),
             HeartbeatInterval = TimeSpan.FromMilliseconds(100),
             ClientSettings = new Dictionary<string, string>
             {
