@@ -26,7 +26,7 @@ internal sealed class Cluster : IAsyncDisposable
 {
     public const string Prefix = "drill.";
     private const int Instances = 3;
-    private const int Partitions = 12;
+    private const int Partitions = 3;
     private const int Tokens = 8;
 
     private const int PortsPerCluster = 200;
