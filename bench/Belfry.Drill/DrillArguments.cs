@@ -6,12 +6,11 @@ namespace Belfry.Drill;
 /// <summary>What the command line asks for.</summary>
 internal sealed record DrillArguments(IReadOnlyList<DrillPlan> Plans, DrillForm Form, string OutFolder, string? CheckFolder)
 {
-    private const int EventsPerSecond = 50;
 
     /// <summary>Null: not understood.</summary>
     public static DrillArguments? Read(IReadOnlyList<string> words)
     {
-        var (names, isShort, seed, rate) = (new List<string>(), true, Random.Shared.Next(1, 10_000), EventsPerSecond);
+        var (names, isShort, seed, rate) = (new List<string>(), true, Random.Shared.Next(1, 10_000), DrillForm.UsualEventsPerSecond);
         string? check = null;
         var folder = Path.Combine(Path.GetTempPath(), $"belfry-drills-{TimeProvider.System.GetUtcNow():yyyyMMdd-HHmmss}");
         for (var at = 0; at < words.Count; at++)

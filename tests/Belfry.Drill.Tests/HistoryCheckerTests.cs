@@ -91,4 +91,20 @@ public class HistoryCheckerTests
         verdict.Counts[FindingKind.FoldMismatch].ShouldBe(100);
         verdict.Shown.Count.ShouldBe(20);
     }
+
+    [Fact]
+    public void A_timer_that_was_due_in_a_blackout_is_late_from_its_end_on()
+    {
+        var history = SoundHistory.Make();
+        HistoryChecker.Check(history).Figures["timers.late_max_ms"].ShouldBe(52);
+        var dark = history with
+        {
+            // The snooze that ended at 5.51 s woke at 5.562 s.
+            Faults = [.. history.Faults, new Fault(5_400_000_000, 5_540_000_000, FaultKind.Blackout, "kill all brokers")],
+        };
+        var figures = HistoryChecker.Check(dark).Figures;
+        figures["timers.after_blackout_max_ms"].ShouldBe(22);
+        figures["timers.late_max_ms"].ShouldBeLessThan(52);
+        figures["timers.fired"].ShouldBe(2);
+    }
 }

@@ -2,11 +2,13 @@ using Belfry.Drill.Drills;
 
 namespace Belfry.Drill.Tests;
 
-/// <summary>The drills themselves, in their short form on real processes: minutes long, so run by name or with all.</summary>
+/// <summary>
+/// The drills themselves, in their short form on real processes. What depends on how fast the machine is, is asked of by
+/// <c>./dev drill</c> only.
+/// </summary>
 public class ShortDrillTests
 {
     private const int Seed = 1;
-    private const int EventsPerSecond = 50;
 
     [SkippableFact]
     public async Task Nothing_is_lost_doubled_or_out_of_order_through_any_drill()
@@ -17,7 +19,7 @@ public class ShortDrillTests
         try
         {
             results = await DrillGroup.RunAsync(
-                DrillCatalog.All, new DrillForm(IsShort: true, Seed, EventsPerSecond), folder, said.Add, CancellationToken.None);
+                DrillCatalog.All, new DrillForm(IsShort: true, Seed, DrillForm.UsualEventsPerSecond), folder, said.Add, CancellationToken.None);
         }
         catch (DrillSetupException missing) when (Environment.GetEnvironmentVariable("CI") != "true")
         {
@@ -25,7 +27,7 @@ public class ShortDrillTests
             return;
         }
 
-        results.ShouldAllBe(result => result.Passed, $"{folder} holds the histories.\n{string.Join('\n', said)}");
+        results.ShouldAllBe(result => result.PassedButForSpeed, $"{folder} holds the histories.\n{string.Join('\n', said)}");
         Directory.Delete(folder, recursive: true);
     }
 }

@@ -33,6 +33,9 @@ internal enum FaultKind
 
     /// <summary>Something that others need was away for a while.</summary>
     Outage,
+
+    /// <summary>The same, and nothing could go on anywhere meanwhile.</summary>
+    Blackout,
 }
 
 internal sealed record Fault(long FromNs, long ToNs, FaultKind Kind, string What);

@@ -6,19 +6,18 @@ internal static class TimerChecks
     /// <summary>What was due this long before the final read must have happened.</summary>
     private const long SettledMs = 5_000;
 
+    /// <summary>What waited in a blackout is worked off this long after it at most, and what comes meanwhile waits behind it.</summary>
+    private const long BacklogMs = 20_000;
+
     public static void Check(DrillHistory history, HistoryIndex index, Verdict verdict)
     {
-        var late = new List<double>();
+        var late = new Lateness(history);
         foreach (var key in index.Keys) Snoozes(history, index, key, late, verdict);
         foreach (var incident in history.Incidents) Levels(history, incident, late, verdict);
-        verdict.Figure("timers.fired", late.Count);
-        if (late.Count == 0) return;
-        late.Sort();
-        verdict.Figure("timers.late_p99_ms", late[(int)Math.Ceiling(late.Count * 0.99) - 1]);
-        verdict.Figure("timers.late_max_ms", late[^1]);
+        late.Tell(verdict);
     }
 
-    private static void Snoozes(DrillHistory history, HistoryIndex index, string key, List<double> late, Verdict verdict)
+    private static void Snoozes(DrillHistory history, HistoryIndex index, string key, Lateness late, Verdict verdict)
     {
         var attempts = index.AttemptsOf[key].Where(attempt => attempt.Operation == Operation.Snooze).ToList();
         var asked = attempts.Count(attempt => attempt.Outcome != Outcome.Fail);
@@ -40,7 +39,7 @@ internal static class TimerChecks
                 if (entry.AtMs < until)
                     verdict.Add(
                         FindingKind.Early, $"Incident {incident.Id} of {key} woke {until - entry.AtMs} ms before its snooze's end.");
-                late.Add(entry.AtMs - until);
+                late.Add(until, entry.AtMs);
                 snooze = null;
             }
 
@@ -75,7 +74,7 @@ internal static class TimerChecks
         }
     }
 
-    private static void Levels(DrillHistory history, ReadIncident incident, List<double> late, Verdict verdict)
+    private static void Levels(DrillHistory history, ReadIncident incident, Lateness late, Verdict verdict)
     {
         var (level, enteredMs) = (0, 0L);
         foreach (var entry in incident.Entries)
@@ -89,7 +88,7 @@ internal static class TimerChecks
                 verdict.Add(
                     FindingKind.Early,
                     $"Incident {incident.Id} of {incident.Key} went to level {next} after {entry.AtMs - enteredMs} ms.");
-            else late.Add(entry.AtMs - enteredMs - Delay(incident, level));
+            else late.Add(enteredMs + Delay(incident, level), entry.AtMs);
             (level, enteredMs) = (next, entry.AtMs);
         }
 
@@ -100,6 +99,38 @@ internal static class TimerChecks
 
     private static long Delay(ReadIncident incident, int level) =>
         level >= 1 && level <= incident.LevelDelaysMs.Count ? incident.LevelDelaysMs[level - 1] : 0;
+
+    /// <summary>How late timers fired; those that were due in a blackout or behind it by themselves, from its end on.</summary>
+    private sealed class Lateness(DrillHistory history)
+    {
+        private readonly List<(long FromMs, long ToMs)> _blackouts = [.. history.Faults.Where(fault => fault.Kind == FaultKind.Blackout)
+            .Select(fault => (history.WallMs(fault.FromNs), history.WallMs(Math.Min(fault.ToNs, history.ReadAtNs))))];
+
+        private readonly List<double> _late = [];
+        private readonly List<double> _afterBlackouts = [];
+
+        public void Add(long dueMs, long atMs)
+        {
+            foreach (var (from, to) in _blackouts)
+            {
+                if (atMs < from || dueMs > to + BacklogMs) continue;
+                _afterBlackouts.Add(atMs - Math.Max(dueMs, to));
+                return;
+            }
+
+            _late.Add(atMs - dueMs);
+        }
+
+        public void Tell(Verdict verdict)
+        {
+            verdict.Figure("timers.fired", _late.Count + _afterBlackouts.Count);
+            if (_afterBlackouts.Count > 0) verdict.Figure("timers.after_blackout_max_ms", _afterBlackouts.Max());
+            if (_late.Count == 0) return;
+            _late.Sort();
+            verdict.Figure("timers.late_p99_ms", _late[(int)Math.Ceiling(_late.Count * 0.99) - 1]);
+            verdict.Figure("timers.late_max_ms", _late[^1]);
+        }
+    }
 
     private static int Place(ReadIncident incident, string type)
     {

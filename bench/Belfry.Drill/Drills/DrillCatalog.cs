@@ -13,53 +13,53 @@ internal static class DrillCatalog
         new(0, "calm", "Nothing breaks: each page comes exactly once.", scene => scene.WaitAsync(scene.ShortOr(4, 20)), _ => []),
         new(1, "workers-killed", "SIGKILL of a random instance every 5 s, started again at once.", InstanceFaults.KillByTurnsAsync, seen =>
         [
-            new("takeover", seen.TakeoverMs, "ms", 5 * Second),
-            new("page p99", seen.PageP99Ms, "ms", 5 * Second),
+            new("takeover", seen.TakeoverMs, Bound.Milliseconds, 5 * Second),
+            new("page p99", seen.PageP99Ms, Bound.Milliseconds, 5 * Second),
         ]),
         new(4, "leader-killed", "SIGKILL of the broker that leads most partitions.", BrokerFaults.KillLeaderAsync, seen =>
         [
-            new("accept p99", seen.AcceptP99Ms, "ms", 3 * Second),
+            new("accept p99", seen.AcceptP99Ms, Bound.Milliseconds, 3 * Second),
             new("errors", seen.ErrorPercent, "%", 0.999),
         ]),
         new(5, "broker-frozen", "SIGSTOP of the broker that leads most partitions.", BrokerFaults.FreezeLeaderAsync, seen =>
         [
-            new("accept p99", seen.AcceptP99Ms, "ms", 4 * Second),
+            new("accept p99", seen.AcceptP99Ms, Bound.Milliseconds, 4 * Second),
             new("accepted in 4 s", seen.AcceptedIn4sPercent, "%", 99, IsLeast: true),
-            new("accept gap", seen.AcceptGapMs, "ms", 4 * Second),
+            new("accept gap", seen.AcceptGapMs, Bound.Milliseconds, 4 * Second),
         ]),
         new(6, "brokers-killed", "SIGKILL of all brokers, started again after a while.", BrokerFaults.KillAllAsync, seen =>
         [
             new("answers but 202 and 503", seen.OddAnswers, "", 0),
-            new("backlog gone after", seen.BacklogGoneMs, "ms", 20 * Second),
+            new("backlog gone after", seen.BacklogGoneMs, Bound.Milliseconds, 20 * Second),
         ]),
         new(2, "apis-killed", "SIGKILL of an instance with requests in flight; clients retry with the same key.",
             InstanceFaults.KillInRequestAsync, seen =>
         [
             new("incidents of one key", seen.IncidentsOfOneKeyMax, "", 1),
-            new("accept gap", seen.AcceptGapMs, "ms", 1 * Second),
+            new("accept gap", seen.AcceptGapMs, Bound.Milliseconds, 1 * Second),
         ]),
         new(3, "worker-frozen", "SIGSTOP of an instance for longer than its session, then SIGCONT.", InstanceFaults.FreezeAsync, seen =>
         [
-            new("rejoined after", seen.Own.GetValueOrDefault("rejoined_ms", double.NaN), "ms", 5 * Second),
+            new("rejoined after", seen.Own.GetValueOrDefault("rejoined_ms", double.NaN), Bound.Milliseconds, 5 * Second),
         ]),
         new(11, "redis-lost", "FLUSHALL five times, then SIGKILL, started again empty.", StoreFaults.LoseRedisAsync, seen =>
         [
             new("pages repeated", seen.Verdict.Figures.GetValueOrDefault("pages.repeated"), "", 0),
-            new("throughput", seen.ThroughputPercent, "%", 80, IsLeast: true),
+            new("throughput", seen.ThroughputPercent, Bound.PercentOfComing, 80, IsLeast: true),
         ]),
         new(12, "redis-frozen", "SIGSTOP of Redis.", StoreFaults.FreezeRedisAsync, seen =>
         [
-            new("throughput", seen.ThroughputPercent, "%", 50, IsLeast: true),
-            new("page p99", seen.PageP99Ms, "ms", 1 * Second),
+            new("throughput", seen.ThroughputPercent, Bound.PercentOfComing, 50, IsLeast: true),
+            new("page p99", seen.PageP99Ms, Bound.Milliseconds, 1 * Second),
         ]),
         new(8, "postgres-killed", "SIGKILL of PostgreSQL, restarted in place.", StoreFaults.KillPostgresAsync, seen =>
         [
-            new("accept gap", seen.AcceptGapMs, "ms", 5 * Second),
+            new("accept gap", seen.AcceptGapMs, Bound.Milliseconds, 5 * Second),
         ]),
         new(7, "brokers-rolled", "Clean restart of one broker after the other.", BrokerFaults.RollAsync, seen =>
         [
             new("errors", seen.Errors, "", 0),
-            new("accept p99", seen.AcceptP99Ms, "ms", 1 * Second),
+            new("accept p99", seen.AcceptP99Ms, Bound.Milliseconds, 1 * Second),
         ]),
         new(15, "workers-join-leave", "An instance leaves cleanly and joins again, by turns, every 3 s.",
             InstanceFaults.JoinAndLeaveAsync, seen =>
@@ -180,7 +180,7 @@ internal static class BrokerFaults
     {
         var kafka = scene.Cluster.Kafka;
         var all = Enumerable.Range(1, KafkaCluster.Brokers).ToList();
-        await scene.WhileAsync(FaultKind.Outage, "kill all brokers", () => Task.WhenAll(all.Select(kafka.KillAsync)), async () =>
+        await scene.WhileAsync(FaultKind.Blackout, "kill all brokers", () => Task.WhenAll(all.Select(kafka.KillAsync)), async () =>
         {
             await scene.WaitAsync(scene.ShortOr(4, 10));
             await Task.WhenAll(all.Select(kafka.UpAsync));
@@ -191,7 +191,7 @@ internal static class BrokerFaults
     public static async Task RollAsync(DrillScene scene)
     {
         var kafka = scene.Cluster.Kafka;
-        for (var broker = 1; broker <= KafkaCluster.Brokers; broker++)
+        for (var broker = 1; broker <= scene.ShortOr(1, KafkaCluster.Brokers); broker++)
         {
             var one = broker;
             await scene.WhileAsync(FaultKind.Outage, $"restart broker {one}", () => kafka.StopAsync(one), async () =>

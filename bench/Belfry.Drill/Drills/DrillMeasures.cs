@@ -75,17 +75,17 @@ internal sealed class DrillMeasures
     /// <summary>
     /// The longest that anybody's pages stood still after a crash or freeze: from it, or from the event when that came later, to the page.
     /// </summary>
-    public double TakeoverMs => _history.Faults.Where(fault => fault.Kind != FaultKind.Outage)
+    public double TakeoverMs => _history.Faults.Where(fault => fault.Kind is FaultKind.Crash or FaultKind.Freeze)
         .SelectMany(fault => PagesAround(fault.FromNs, fault.FromNs)).DefaultIfEmpty(double.NaN).Max();
 
-    /// <summary>Pages of a second in the faults, in percent of those before them.</summary>
+    /// <summary>Pages made in the faults, in percent of those whose events were accepted in them: what came varies.</summary>
     public double ThroughputPercent
     {
         get
         {
-            var began = _pages.Select(page => page.AcceptedNs).DefaultIfEmpty(0).Min();
-            var calm = Rate(began, From);
-            return calm > 0 ? 100 * Rate(From, To) / calm : double.NaN;
+            var came = _pages.Count(page => IsInFaults(page.AcceptedNs));
+            var made = _pages.Count(page => IsInFaults(page.AcceptedNs + (long)(page.LateMs * NsPerMs)));
+            return came > 0 ? 100.0 * made / came : double.NaN;
         }
     }
 
@@ -122,8 +122,7 @@ internal sealed class DrillMeasures
         .Where(page => page.AcceptedNs >= from - BeforeNs && page.AcceptedNs <= to + AfterNs)
         .Select(page => page.AcceptedNs < from ? page.LateMs - (from - page.AcceptedNs) / NsPerMs : page.LateMs);
 
-    private double Rate(long from, long to) =>
-        to <= from ? 0 : _history.Receipts.Count(receipt => receipt.BeginNs >= from && receipt.BeginNs < to) / ((to - from) / 1e9);
+    private bool IsInFaults(long atNs) => atNs >= From && atNs < To;
 
     private double MsOf(Attempt attempt) => (Math.Min(attempt.EndedNs, _history.ReadAtNs) - attempt.InvokedNs) / NsPerMs;
 

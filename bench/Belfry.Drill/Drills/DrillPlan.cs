@@ -8,6 +8,12 @@ namespace Belfry.Drill.Drills;
 /// <param name="IsLeast">The limit is the least.</param>
 internal sealed record Bound(string Name, double Value, string Unit, double Limit, bool IsLeast = false)
 {
+    public const string Milliseconds = "ms";
+    public const string PercentOfComing = "% of what came";
+
+    /// <summary>A time, or work in a time: of the machine and its other load as well.</summary>
+    public bool IsSpeed => Unit is Milliseconds or PercentOfComing;
+
     public bool Holds => IsLeast ? Value >= Limit : Value <= Limit;
 }
 

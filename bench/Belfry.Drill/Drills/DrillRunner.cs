@@ -18,7 +18,13 @@ internal sealed record DrillForm(bool IsShort, int Seed, int EventsPerSecond)
     /// <summary>Nothing may move for this long before the final read.</summary>
     public TimeSpan Quiet => TimeSpan.FromSeconds(IsShort ? 2 : 10);
     public static TimeSpan QuietWithin => TimeSpan.FromSeconds(60);
-    public static TimeSpan Warming => TimeSpan.FromSeconds(8);
+    public static TimeSpan Warming => TimeSpan.FromSeconds(10);
+
+    /// <summary>What two cores bear of instances, brokers, PostgreSQL and the load, and of instances that start meanwhile.</summary>
+    public static int UsualEventsPerSecond => 10;
+
+    /// <summary>Enough for what runs often to be compiled.</summary>
+    public int WarmingEventsPerSecond => Math.Max(EventsPerSecond, 25);
     public int SnoozeSecondsMax => IsShort ? 5 : 20;
     public static int LongestSeconds => 300;
 }
@@ -35,6 +41,9 @@ internal sealed record DrillResult(
     DrillPlan Plan, int Seed, DrillHistory History, Verdict Verdict, DrillMeasures Measures, TimeSpan Took, IReadOnlyList<Bound> Bounds)
 {
     public bool Passed => Verdict.IsSound && Bounds.All(bound => bound.Holds);
+
+    /// <summary>But for what depends on the machine and its other load.</summary>
+    public bool PassedButForSpeed => Verdict.IsSound && Bounds.All(bound => bound.Holds || (bound.IsSpeed && !double.IsNaN(bound.Value)));
 }
 
 /// <summary>Runs one drill on a cluster: load, faults, healing, quiet, a full read, the checker.</summary>
@@ -48,7 +57,7 @@ internal sealed class DrillRunner(Cluster cluster, DrillForm form)
     {
         await using var history = new HistoryWriter(Path.Combine(folder, "warm-up.jsonl"), cluster.Clock);
         using var load = new DrillLoad(
-            cluster, history, "warm", new LoadSize(form.EventsPerSecond, SnoozeSecondsMax: 1, DrillForm.LongestSeconds), form.Seed);
+            cluster, history, "warm", new LoadSize(form.WarmingEventsPerSecond, SnoozeSecondsMax: 1, DrillForm.LongestSeconds), form.Seed);
         var loading = load.RunAsync(cancel);
         await Task.Delay(DrillForm.Warming, cancel);
         load.Stop();

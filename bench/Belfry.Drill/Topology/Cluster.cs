@@ -133,7 +133,7 @@ internal sealed class Cluster : IAsyncDisposable
             ["Shape"] = "clustered",
             [nameof(Kafka)] = new JsonObject
             {
-                ["BootstrapServers"] = Kafka.Bootstrap, ["SessionTimeout"] = "00:00:03", ["HeartbeatInterval"] = "00:00:00.500",
+                ["BootstrapServers"] = Kafka.Bootstrap, ["SessionTimeout"] = "00:00:02", ["HeartbeatInterval"] = "00:00:00.300",
             },
             [nameof(Postgres)] = new JsonObject { ["ConnectionString"] = Postgres.ConnectionString },
             [nameof(Redis)] = new JsonObject { ["Configuration"] = Redis.Configuration },
