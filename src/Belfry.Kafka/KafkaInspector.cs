@@ -25,15 +25,18 @@ public sealed record ProducerCount(long Producers, long Entries, bool IsComplete
 public sealed class KafkaInspector : IDisposable
 {
     private readonly KafkaLogOptions _options;
+    private readonly ILogger _logger;
     private readonly IConsumer<byte[], byte[]> _reader;
     private readonly IAdminClient _admin;
 
-    private KafkaInspector(KafkaLogOptions options, IConsumer<byte[], byte[]> reader)
+    // Guards the next: one that is given up with its question is nobody else's.
+    private readonly SemaphoreSlim _one = new(1);
+    private IConsumer<byte[], byte[]>? _forCoordinators;
+
+    private KafkaInspector(KafkaLogOptions options, ILogger logger)
     {
-        // Asked by an admin client for committed offsets, the native client dies of the answer of a broker that is no coordinator any
-        // more; by a consumer's client it does not. The consumer subscribes to nothing, and so joins no group.
-        (_options, _reader) = (options, reader);
-        _admin = new DependentAdminClientBuilder(reader.Handle).Build();
+        (_options, _logger, _reader) = (options, logger, Reader(options, logger));
+        _admin = new DependentAdminClientBuilder(_reader.Handle).Build();
     }
 
     /// <summary>Opens it; no broker need answer yet.</summary>
@@ -43,8 +46,7 @@ public sealed class KafkaInspector : IDisposable
     {
         options.Validate();
         Librdkafka.Check();
-        return new KafkaInspector(options, new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))
-            .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build());
+        return new KafkaInspector(options, logger);
     }
 
     /// <summary>The names of all groups that the brokers know.</summary>
@@ -61,11 +63,10 @@ public sealed class KafkaInspector : IDisposable
     public async Task<IReadOnlyList<GroupState>> GroupsAsync(IReadOnlyList<string> names, CancellationToken cancel)
     {
         if (names.Count == 0) return [];
-        var members = await AskAsync("the groups' members", () => MembersAsync(names, cancel));
+        var members = await MembersAsync(names, cancel);
         var states = new List<GroupState>(names.Count);
         foreach (var name in names)
-            states.Add(new GroupState(
-                name, members.GetValueOrDefault(name), await AskAsync($"offsets of group '{name}'", () => CommittedAsync(name, cancel))));
+            states.Add(new GroupState(name, members.GetValueOrDefault(name), await CommittedAsync(name, cancel)));
         return states;
     }
 
@@ -122,43 +123,54 @@ public sealed class KafkaInspector : IDisposable
     {
         _admin.Dispose();
         _reader.Dispose();
+        _forCoordinators?.Dispose();
+        _one.Dispose();
     }
+
+    /// <summary>
+    /// Asked by an admin client for committed offsets, the native client dies of the answer of a broker that is no coordinator any more; by
+    /// a consumer's client it does not. It subscribes to nothing, and so joins no group.
+    /// </summary>
+    private static IConsumer<byte[], byte[]> Reader(KafkaLogOptions options, ILogger logger) =>
+        new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))
+            .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build();
 
     private async Task<Dictionary<string, int>> MembersAsync(IReadOnlyList<string> names, CancellationToken cancel)
     {
-        List<ConsumerGroupDescription> groups;
-        try
+        var groups = await AskCoordinatorsAsync("the groups' members", async admin =>
         {
-            groups = (await _admin.DescribeConsumerGroupsAsync(
-                names, new DescribeConsumerGroupsOptions { RequestTimeout = _options.RequestTimeout }).WaitAsync(cancel))
-                .ConsumerGroupDescriptions;
-        }
-        catch (DescribeConsumerGroupsException fault)
-        {
-            groups = fault.Results.ConsumerGroupDescriptions;
-        }
-
+            try
+            {
+                return (await admin.DescribeConsumerGroupsAsync(
+                    names, new DescribeConsumerGroupsOptions { RequestTimeout = KafkaReaders.NoLimitOfTheClient })).ConsumerGroupDescriptions;
+            }
+            catch (DescribeConsumerGroupsException fault)
+            {
+                return fault.Results.ConsumerGroupDescriptions;
+            }
+        }, cancel);
         if (groups.FirstOrDefault(g => g.Error.IsError && g.Error.Code != ErrorCode.GroupIdNotFound) is { } refused)
             throw KafkaFaults.Unavailable($"Asking for group '{refused.GroupId}' failed", refused.Error);
         return groups.ToDictionary(g => g.GroupId, g => g.Error.IsError ? 0 : g.Members.Count, StringComparer.Ordinal);
     }
 
-    internal async Task<IReadOnlyDictionary<TopicPartition, long>> CommittedAsync(string group, CancellationToken cancel)
-    {
-        try
+    internal Task<IReadOnlyDictionary<TopicPartition, long>> CommittedAsync(string group, CancellationToken cancel) =>
+        AskCoordinatorsAsync<IReadOnlyDictionary<TopicPartition, long>>($"offsets of group '{group}'", async admin =>
         {
-            var answer = (await _admin.ListConsumerGroupOffsetsAsync(
-                [new ConsumerGroupTopicPartitions(group, null)],
-                new ListConsumerGroupOffsetsOptions { RequestTimeout = _options.RequestTimeout }).WaitAsync(cancel)).Single();
-            return answer.Partitions.Where(p => !p.Error.IsError && !p.Offset.IsSpecial)
-                .ToDictionary(p => KafkaRecords.FromKafka(p.TopicPartition), p => p.Offset.Value);
-        }
-        catch (ListConsumerGroupOffsetsException fault) when (fault.Error.Code == ErrorCode.GroupIdNotFound
-            || fault.Results.Exists(r => r.Error.Code == ErrorCode.GroupIdNotFound))
-        {
-            return new Dictionary<TopicPartition, long>();
-        }
-    }
+            try
+            {
+                var answer = (await admin.ListConsumerGroupOffsetsAsync(
+                    [new ConsumerGroupTopicPartitions(group, null)],
+                    new ListConsumerGroupOffsetsOptions { RequestTimeout = KafkaReaders.NoLimitOfTheClient })).Single();
+                return answer.Partitions.Where(p => !p.Error.IsError && !p.Offset.IsSpecial)
+                    .ToDictionary(p => KafkaRecords.FromKafka(p.TopicPartition), p => p.Offset.Value);
+            }
+            catch (ListConsumerGroupOffsetsException fault) when (fault.Error.Code == ErrorCode.GroupIdNotFound
+                || fault.Results.Exists(r => r.Error.Code == ErrorCode.GroupIdNotFound))
+            {
+                return new Dictionary<TopicPartition, long>();
+            }
+        }, cancel);
 
     private async Task<Dictionary<TopicPartition, long>> OffsetsAsync(
         IReadOnlyList<TopicPartition> partitions, OffsetSpec which, CancellationToken cancel)
@@ -207,6 +219,37 @@ public sealed class KafkaInspector : IDisposable
         {
             // Reading settings is a right of its own.
             return [];
+        }
+    }
+
+    /// <summary>With a client that is given up where the answer does not come: <see cref="KafkaReaders.NoLimitOfTheClient"/>.</summary>
+    private async Task<T> AskCoordinatorsAsync<T>(string what, Func<IAdminClient, Task<T>> ask, CancellationToken cancel)
+    {
+        await _one.WaitAsync(cancel);
+        var answered = false;
+        try
+        {
+            _forCoordinators ??= Reader(_options, _logger);
+            using var admin = new DependentAdminClientBuilder(_forCoordinators.Handle).Build();
+            var answer = await AskAsync(what, () => ask(admin).WaitAsync(_options.RequestTimeout, TimeProvider.System, cancel));
+            answered = true;
+            return answer;
+        }
+        catch (TimeoutException fault)
+        {
+            throw new LogUnavailableException(
+                $"Kafka at {_options.BootstrapServers}: asking for {what} was not answered within {_options.RequestTimeout}.", fault);
+        }
+        finally
+        {
+            if (!answered && _forCoordinators is { } client)
+            {
+                _forCoordinators = null;
+                // Frees it, and waits for its threads.
+                await Task.Run(client.Dispose, CancellationToken.None);
+            }
+
+            _one.Release();
         }
     }
 

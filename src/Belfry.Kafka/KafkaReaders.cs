@@ -17,6 +17,13 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
     private static readonly Timestamp Earliest = new(-2, TimestampType.NotAvailable);
     private static readonly Timestamp Latest = new(-1, TimestampType.NotAvailable);
 
+    /// <summary>
+    /// For questions to a group's coordinator, the longest that the client takes. It goes on looking for the coordinator of a question
+    /// that has reached its limit, uses what it has freed once that is there, and the process ends (librdkafka 2.15.1,
+    /// <c>rd_kafka_admin_coord_request</c>). So who asks keeps the limit, and gives the whole client up with the question.
+    /// </summary>
+    public static readonly TimeSpan NoLimitOfTheClient = TimeSpan.FromHours(1);
+
     private readonly SemaphoreSlim _slots = new(ReadersMax);
     private readonly ConcurrentStack<IConsumer<byte[], byte[]>> _idle = new();
     private volatile bool _closed;
@@ -30,7 +37,7 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
     /// <summary>
     /// What a group has committed; null for nothing. Asked by a reader's client and not by that of the administration: told that a broker
     /// is not the group's coordinator (any more), librdkafka 2.15.1 tells its own group to look for it, and a client that has none ends
-    /// the process (<c>rd_kafka_handle_OffsetFetch</c>).
+    /// the process (<c>rd_kafka_handle_OffsetFetch</c>). Nor is the limit the client's: see <see cref="NoLimitOfTheClient"/>.
     /// </summary>
     public Task<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
         UseAsync(reader => CommittedAsync(reader, group, source), source, cancel);
@@ -101,11 +108,10 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
         using var admin = new DependentAdminClientBuilder(reader.Handle).Build();
         try
         {
-            // The client keeps to the limit itself, which is not left to it alone.
             var answers = await admin.ListConsumerGroupOffsetsAsync(
                 [new ConsumerGroupTopicPartitions(group, [KafkaRecords.ToKafka(source)])],
-                new ListConsumerGroupOffsetsOptions { RequestTimeout = options.RequestTimeout })
-                .WaitAsync(options.RequestTimeout * 2, time);
+                new ListConsumerGroupOffsetsOptions { RequestTimeout = NoLimitOfTheClient })
+                .WaitAsync(options.RequestTimeout, time);
             var answer = answers.Single().Partitions.Single();
             if (answer.Error.IsError) throw new KafkaException(answer.Error);
             return answer.Offset.IsSpecial ? null : answer.Offset.Value;
@@ -118,7 +124,7 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
         catch (TimeoutException fault)
         {
             throw new LogUnavailableException(
-                $"What '{group}' has committed of {source} was not answered within {options.RequestTimeout * 2}.", fault);
+                $"What '{group}' has committed of {source} was not answered within {options.RequestTimeout}.", fault);
         }
     }
 

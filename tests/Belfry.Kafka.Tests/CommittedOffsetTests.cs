@@ -1,5 +1,4 @@
 using Belfry.Log;
-using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 using TopicPartition = Belfry.Log.TopicPartition;
 
@@ -36,8 +35,50 @@ public sealed class CommittedOffsetTests
         using var inspector = KafkaInspector.Open(
             TestLog.Options(cluster.Bootstrap) with { RequestTimeout = TimeSpan.FromSeconds(5) }, NullLogger.Instance);
         cluster.FailOn(ApiKey.OffsetFetch, NotCoordinator);
-        await Should.ThrowAsync<KafkaException>(async () => await inspector.CommittedAsync("g", default));
+        await Should.ThrowAsync<LogUnavailableException>(async () => await inspector.CommittedAsync("g", default));
         cluster.Mend(ApiKey.OffsetFetch);
         (await inspector.CommittedAsync("g", default)).ShouldBeEmpty();
+    }
+
+    /// <summary>The client goes on looking for the coordinator of a question that it has let time out, and uses it after free.</summary>
+    [SkippableFact]
+    public async Task A_coordinator_that_comes_back_after_a_question_was_given_up_ends_no_process()
+    {
+        const int Coordinator = 2;
+        using var cluster = new MockCluster(3);
+        cluster.CreateTopic("orders", 1, replicas: 3);
+        cluster.MoveCoordinator("g", Coordinator);
+        var options = TestLog.Options(cluster.Bootstrap) with { RequestTimeout = TimeSpan.FromSeconds(1) };
+        using var inspector = KafkaInspector.Open(options, NullLogger.Instance);
+        await using var log = TestLog.Open(options, new ProducerRegistry());
+        await log.DeclareAsync([TestLog.Topic("orders", 1)], default);
+        (await inspector.CommittedAsync("g", default)).ShouldBeEmpty();
+        (await log.CommittedAsync("g", First, default)).ShouldBeNull();
+        for (var round = 0; round < 3; round++)
+        {
+            cluster.Down(Coordinator);
+            await Task.WhenAll(
+                Should.ThrowAsync<LogUnavailableException>(async () => await inspector.CommittedAsync("g", default)),
+                Should.ThrowAsync<LogUnavailableException>(async () => await log.CommittedAsync("g", First, default)));
+            cluster.Up(Coordinator);
+            await EventuallyAsync(async () => (await inspector.CommittedAsync("g", default)).ShouldBeEmpty());
+            await EventuallyAsync(async () => (await log.CommittedAsync("g", First, default)).ShouldBeNull());
+        }
+    }
+
+    private static async Task EventuallyAsync(Func<Task> ask)
+    {
+        for (var tries = 0; ; tries++)
+        {
+            try
+            {
+                await ask();
+                return;
+            }
+            catch (LogUnavailableException) when (tries < 10)
+            {
+                // The client learns of a broker that is back by and by.
+            }
+        }
     }
 }

@@ -25,12 +25,14 @@ internal sealed class WorkLeft : IDisposable
 
     private readonly string _store;
     private readonly IAdminClient _admin;
+    private readonly CoordinatorClient _coordinators;
 
     public WorkLeft(Cluster cluster)
     {
         _store = cluster.Postgres.ConnectionString + ";Timeout=2;Command Timeout=4";
         _admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = cluster.Kafka.Bootstrap, SocketTimeoutMs = 4_000 })
             .SetLogHandler((_, _) => { }).Build();
+        _coordinators = new CoordinatorClient(cluster.Kafka.Bootstrap, AnswerMax);
     }
 
     /// <returns>A line each of what is left, with how much; empty: nothing. One line of why when brokers or store gave no answer.</returns>
@@ -52,7 +54,11 @@ internal sealed class WorkLeft : IDisposable
         }
     }
 
-    public void Dispose() => _admin.Dispose();
+    public void Dispose()
+    {
+        _admin.Dispose();
+        _coordinators.Dispose();
+    }
 
     /// <summary>
     /// A line for each partition that a group reads and has not committed to its end; what it never committed it has yet to do.
@@ -68,9 +74,12 @@ internal sealed class WorkLeft : IDisposable
 
     private async Task<IEnumerable<TopicPartitionOffset>> CommittedAsync(string group, CancellationToken cancel)
     {
-        var answer = await _admin.ListConsumerGroupOffsetsAsync(
-            [new ConsumerGroupTopicPartitions(Cluster.Prefix + group, null)],
-            new ListConsumerGroupOffsetsOptions { RequestTimeout = AnswerMax, RequireStableOffsets = false }).WaitAsync(cancel);
+        var options = new ListConsumerGroupOffsetsOptions
+        {
+            RequestTimeout = CoordinatorClient.NoLimitOfTheClient, RequireStableOffsets = false,
+        };
+        var answer = await _coordinators.AskAsync(
+            admin => admin.ListConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitions(Cluster.Prefix + group, null)], options), cancel);
         return answer.Single().Partitions.Where(place => !place.Offset.IsSpecial).Select(place => place.TopicPartitionOffset);
     }
 

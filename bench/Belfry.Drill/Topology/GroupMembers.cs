@@ -14,16 +14,17 @@ internal static class GroupMembers
     /// <param name="client">The instance's client id.</param>
     public static async Task<bool> HasAllAsync(Cluster cluster, string client)
     {
-        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = cluster.Kafka.Bootstrap })
-            .SetLogHandler((_, _) => { }).Build();
+        using var coordinators = new CoordinatorClient(cluster.Kafka.Bootstrap, TimeSpan.FromSeconds(5));
         try
         {
-            var groups = await admin.DescribeConsumerGroupsAsync(
-                Groups, new DescribeConsumerGroupsOptions { RequestTimeout = TimeSpan.FromSeconds(5) });
+            var groups = await coordinators.AskAsync(
+                admin => admin.DescribeConsumerGroupsAsync(
+                    Groups, new DescribeConsumerGroupsOptions { RequestTimeout = CoordinatorClient.NoLimitOfTheClient }),
+                CancellationToken.None);
             return groups.ConsumerGroupDescriptions.All(group => group.State == ConsumerGroupState.Stable && group.Members.Any(
                 member => member.ClientId == client && member.Assignment.TopicPartitions.Count > 0));
         }
-        catch (KafkaException)
+        catch (Exception fault) when (fault is KafkaException or TimeoutException)
         {
             return false;
         }
