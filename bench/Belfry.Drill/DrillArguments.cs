@@ -6,7 +6,6 @@ namespace Belfry.Drill;
 /// <summary>What the command line asks for.</summary>
 internal sealed record DrillArguments(IReadOnlyList<DrillPlan> Plans, DrillForm Form, string OutFolder, string? CheckFolder)
 {
-
     /// <summary>Null: not understood.</summary>
     public static DrillArguments? Read(IReadOnlyList<string> words)
     {

@@ -122,18 +122,33 @@ internal sealed partial class GroupMember(
     /// A client that closes while a rebalance waits to be told stays in its group as a ghost, for a session; and where it has two to tell
     /// by then, it ends without answering what the second one's handler asks, which waits for ever (seen with librdkafka 2.15.1;
     /// confluentinc/librdkafka#4884). So it closes once there is nothing left to give back. For a rebalance that waits for other members
-    /// it waits a moment only.
+    /// it waits a moment only. A static member of a classic group keeps what it has, for it would be taken out of the group otherwise: it
+    /// is told of what waits, and closes.
     /// </summary>
     private void LetGoOfAll()
     {
-        _consumer!.Unsubscribe();
+        var keeps = config is { GroupInstanceId: not null, GroupProtocol: not GroupProtocol.Consumer };
+        if (!keeps) Try(_consumer!.Unsubscribe);
         var startedAt = time.GetTimestamp();
         do
         {
             _wasTold = false;
-            Consume(CloseSlice, []);
+            Try(() => Consume(CloseSlice, []));
         }
-        while ((_wasTold || _owned.Count > 0) && time.GetElapsedTime(startedAt) < LetGoBudget);
+        while ((_wasTold || (!keeps && _owned.Count > 0)) && time.GetElapsedTime(startedAt) < LetGoBudget);
+
+        // Whatever the client has to say, it is closed next.
+        void Try(Action step)
+        {
+            try
+            {
+                step();
+            }
+            catch (KafkaException fault)
+            {
+                CloseFailed(fault, group.Name);
+            }
+        }
     }
 
     private List<LogRecord> Poll(int max, TimeSpan wait, CancellationToken cancel)

@@ -29,9 +29,10 @@ public sealed class KafkaInspector : IDisposable
     private readonly IConsumer<byte[], byte[]> _reader;
     private readonly IAdminClient _admin;
 
-    // Guards the next: one that is given up with its question is nobody else's.
+    // Guards the next two: what is given up with its question is nobody else's.
     private readonly SemaphoreSlim _one = new(1);
     private IConsumer<byte[], byte[]>? _forCoordinators;
+    private IAdminClient? _coordinators;
 
     private KafkaInspector(KafkaLogOptions options, ILogger logger)
     {
@@ -119,10 +120,12 @@ public sealed class KafkaInspector : IDisposable
         return census.Count;
     });
 
+    /// <summary>Not while a question runs.</summary>
     public void Dispose()
     {
         _admin.Dispose();
         _reader.Dispose();
+        _coordinators?.Dispose();
         _forCoordinators?.Dispose();
         _one.Dispose();
     }
@@ -142,7 +145,8 @@ public sealed class KafkaInspector : IDisposable
             try
             {
                 return (await admin.DescribeConsumerGroupsAsync(
-                    names, new DescribeConsumerGroupsOptions { RequestTimeout = KafkaReaders.NoLimitOfTheClient })).ConsumerGroupDescriptions;
+                    names, new DescribeConsumerGroupsOptions { RequestTimeout = KafkaReaders.NoLimitOfTheClient }))
+                    .ConsumerGroupDescriptions;
             }
             catch (DescribeConsumerGroupsException fault)
             {
@@ -230,8 +234,8 @@ public sealed class KafkaInspector : IDisposable
         try
         {
             _forCoordinators ??= Reader(_options, _logger);
-            using var admin = new DependentAdminClientBuilder(_forCoordinators.Handle).Build();
-            var answer = await AskAsync(what, () => ask(admin).WaitAsync(_options.RequestTimeout, TimeProvider.System, cancel));
+            _coordinators ??= new DependentAdminClientBuilder(_forCoordinators.Handle).Build();
+            var answer = await AskAsync(what, () => ask(_coordinators).WaitAsync(_options.RequestTimeout, TimeProvider.System, cancel));
             answered = true;
             return answer;
         }
@@ -242,14 +246,28 @@ public sealed class KafkaInspector : IDisposable
         }
         finally
         {
-            if (!answered && _forCoordinators is { } client)
-            {
-                _forCoordinators = null;
-                // Frees it, and waits for its threads.
-                await Task.Run(client.Dispose, CancellationToken.None);
-            }
-
+            if (!answered) await GiveUpAsync();
             _one.Release();
+        }
+    }
+
+    private async Task GiveUpAsync()
+    {
+        var (client, admin) = (_forCoordinators, _coordinators);
+        (_forCoordinators, _coordinators) = (null, null);
+        try
+        {
+            // It waits for the client's threads, which may hang in a resolver; then it goes on in the background.
+            await Task.Run(
+                () =>
+                {
+                    admin?.Dispose();
+                    client?.Dispose();
+                }, CancellationToken.None).WaitAsync(_options.CloseTimeout, TimeProvider.System);
+        }
+        catch (TimeoutException)
+        {
+            // As said.
         }
     }
 

@@ -64,6 +64,15 @@ public sealed class CommittedOffsetTests
             await EventuallyAsync(async () => (await inspector.CommittedAsync("g", default)).ShouldBeEmpty());
             await EventuallyAsync(async () => (await log.CommittedAsync("g", First, default)).ShouldBeNull());
         }
+
+        // Asked, and answered too late.
+        cluster.SetRoundTrip(TimeSpan.FromSeconds(1.5));
+        await Task.WhenAll(
+            Should.ThrowAsync<LogUnavailableException>(async () => await inspector.CommittedAsync("g", default)),
+            Should.ThrowAsync<LogUnavailableException>(async () => await log.CommittedAsync("g", First, default)));
+        cluster.SetRoundTrip(TimeSpan.Zero);
+        await EventuallyAsync(async () => (await inspector.CommittedAsync("g", default)).ShouldBeEmpty());
+        await EventuallyAsync(async () => (await log.CommittedAsync("g", First, default)).ShouldBeNull());
     }
 
     private static async Task EventuallyAsync(Func<Task> ask)

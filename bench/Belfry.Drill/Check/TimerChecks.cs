@@ -9,6 +9,9 @@ internal static class TimerChecks
     /// <summary>What waited in a blackout is worked off this long after it at most, and what comes meanwhile waits behind it.</summary>
     private const long BacklogMs = 20_000;
 
+    /// <summary>What was due so short a time before one may be in it still, without being late.</summary>
+    private const long JustBeforeMs = 5_000;
+
     public static void Check(DrillHistory history, HistoryIndex index, Verdict verdict)
     {
         var late = new Lateness(history);
@@ -100,7 +103,7 @@ internal static class TimerChecks
     private static long Delay(ReadIncident incident, int level) =>
         level >= 1 && level <= incident.LevelDelaysMs.Count ? incident.LevelDelaysMs[level - 1] : 0;
 
-    /// <summary>How late timers fired; those that were due in a blackout or behind it by themselves, from its end on.</summary>
+    /// <summary>How late timers fired; those that were due in a blackout or soon after it by themselves, from its end on.</summary>
     private sealed class Lateness(DrillHistory history)
     {
         private readonly List<(long FromMs, long ToMs)> _blackouts = [.. history.Faults.Where(fault => fault.Kind == FaultKind.Blackout)
@@ -113,8 +116,8 @@ internal static class TimerChecks
         {
             foreach (var (from, to) in _blackouts)
             {
-                if (atMs < from || dueMs > to + BacklogMs) continue;
-                _afterBlackouts.Add(atMs - Math.Max(dueMs, to));
+                if (atMs < from || dueMs < from - JustBeforeMs || dueMs > to + BacklogMs) continue;
+                _afterBlackouts.Add(Math.Max(0, atMs - Math.Max(dueMs, to)));
                 return;
             }
 

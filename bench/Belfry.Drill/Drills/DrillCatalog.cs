@@ -46,10 +46,12 @@ internal static class DrillCatalog
         [
             new("pages repeated", seen.Verdict.Figures.GetValueOrDefault("pages.repeated"), "", 0),
             new("throughput", seen.ThroughputPercent, Bound.PercentOfComing, 80, IsLeast: true),
+            new("accept gap", seen.AcceptGapMs, Bound.Milliseconds, 2 * Second),
         ]),
         new(12, "redis-frozen", "SIGSTOP of Redis.", StoreFaults.FreezeRedisAsync, seen =>
         [
             new("throughput", seen.ThroughputPercent, Bound.PercentOfComing, 50, IsLeast: true),
+            new("accept gap", seen.AcceptGapMs, Bound.Milliseconds, 2 * Second),
             new("page p99", seen.PageP99Ms, Bound.Milliseconds, 1 * Second),
         ]),
         new(8, "postgres-killed", "SIGKILL of PostgreSQL, restarted in place.", StoreFaults.KillPostgresAsync, seen =>
@@ -191,9 +193,10 @@ internal static class BrokerFaults
     public static async Task RollAsync(DrillScene scene)
     {
         var kafka = scene.Cluster.Kafka;
-        for (var broker = 1; broker <= scene.ShortOr(1, KafkaCluster.Brokers); broker++)
+        var first = kafka.Leader(Cluster.Prefix);
+        for (var broker = 0; broker < scene.ShortOr(2, KafkaCluster.Brokers); broker++)
         {
-            var one = broker;
+            var one = 1 + (first - 1 + broker) % KafkaCluster.Brokers;
             await scene.WhileAsync(FaultKind.Outage, $"restart broker {one}", () => kafka.StopAsync(one), async () =>
             {
                 await kafka.UpAsync(one);

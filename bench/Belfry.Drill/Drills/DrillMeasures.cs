@@ -78,16 +78,9 @@ internal sealed class DrillMeasures
     public double TakeoverMs => _history.Faults.Where(fault => fault.Kind is FaultKind.Crash or FaultKind.Freeze)
         .SelectMany(fault => PagesAround(fault.FromNs, fault.FromNs)).DefaultIfEmpty(double.NaN).Max();
 
-    /// <summary>Pages made in the faults, in percent of those whose events were accepted in them: what came varies.</summary>
-    public double ThroughputPercent
-    {
-        get
-        {
-            var came = _pages.Count(page => IsInFaults(page.AcceptedNs));
-            var made = _pages.Count(page => IsInFaults(page.AcceptedNs + (long)(page.LateMs * NsPerMs)));
-            return came > 0 ? 100.0 * made / came : double.NaN;
-        }
-    }
+    /// <summary>Of the events accepted in the faults those that were paged in them too, in percent: how many come varies.</summary>
+    public double ThroughputPercent => Percent(
+        _pages.Where(page => IsInFaults(page.AcceptedNs)), page => IsInFaults(page.AcceptedNs + (long)(page.LateMs * NsPerMs)));
 
     /// <summary>The fewest pages in any 10 s between the first fault and the last.</summary>
     public double FewestPagesIn10s

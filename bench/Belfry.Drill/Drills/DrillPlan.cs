@@ -14,6 +14,9 @@ internal sealed record Bound(string Name, double Value, string Unit, double Limi
     /// <summary>A time, or work in a time: of the machine and its other load as well.</summary>
     public bool IsSpeed => Unit is Milliseconds or PercentOfComing;
 
+    /// <summary>Within what no slow machine explains: a fourth of the least, four times the most.</summary>
+    public bool HoldsRoughly => IsLeast ? Value >= Limit / 4 : Value <= Limit * 4;
+
     public bool Holds => IsLeast ? Value >= Limit : Value <= Limit;
 }
 

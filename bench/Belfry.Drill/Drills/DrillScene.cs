@@ -40,17 +40,17 @@ internal sealed class DrillScene(
     }
 
     /// <summary>
-    /// How long it took until the question was answered with yes, in milliseconds; as long as the patience when it never was.
+    /// How long it took until the question was answered with yes, in milliseconds; NaN when it never was.
     /// </summary>
     public async Task<double> UntilAsync(Func<Task<bool>> askAsync, TimeSpan patience)
     {
         var began = cluster.Clock.NowNs;
         while (cluster.Clock.NowNs - began < patience.TotalNanoseconds)
         {
-            if (await askAsync()) break;
+            if (await askAsync()) return (cluster.Clock.NowNs - began) / 1e6;
             await Task.Delay(50, cancel);
         }
 
-        return (cluster.Clock.NowNs - began) / 1e6;
+        return double.NaN;
     }
 }

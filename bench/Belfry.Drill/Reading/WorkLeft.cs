@@ -79,7 +79,8 @@ internal sealed class WorkLeft : IDisposable
             RequestTimeout = CoordinatorClient.NoLimitOfTheClient, RequireStableOffsets = false,
         };
         var answer = await _coordinators.AskAsync(
-            admin => admin.ListConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitions(Cluster.Prefix + group, null)], options), cancel);
+            admin => admin.ListConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitions(Cluster.Prefix + group, null)], options),
+            cancel);
         return answer.Single().Partitions.Where(place => !place.Offset.IsSpecial).Select(place => place.TopicPartitionOffset);
     }
 
