@@ -11,9 +11,11 @@ namespace Belfry.Bench.Scheduler;
 /// </summary>
 internal static class FrozenBrokerBench
 {
-    private const int EventsPerSecond = 100;
+    // Each opens an incident and pages: what two cores bear beside three brokers and the load, so that what waits waits for a broker.
+    private const int EventsPerSecond = 20;
     private const int Connections = 64;
     private const int WarmUpPerSecond = 20;
+    private const int Partitions = 3;
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Frozen = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan Between = TimeSpan.FromSeconds(6);
@@ -105,6 +107,7 @@ internal static class FrozenBrokerBench
             ["Shape"] = "clustered",
             ["Kafka"] = new JsonObject { ["BootstrapServers"] = kafka },
             ["Postgres"] = new JsonObject { ["ConnectionString"] = postgres },
+            ["Topics"] = new JsonObject { ["Partitions"] = Partitions },
         },
     }.ToJsonString();
 
