@@ -14,7 +14,7 @@ public class ClusteredRolesTests
         await using var back = await cluster.StartAsync(
             "back", "--roles", "planning,scheduler,email,webhook,timeline", "--base-url", front.Url.ToString());
 
-        await HopsAsync(front, "incidents", "catalog", "accepted-events", "changes-of-others");
+        await HopsAsync(front, "incidents", "catalog", "event-trail", "accepted-events", "changes-of-others", "consumer-health");
         foreach (var instance in (BelfryProgram[])[front, back])
             await Eventually.TrueAsync($"{instance.Url} is ready", async () =>
                 (await instance.Http.GetAsync("/health/ready")).StatusCode == HttpStatusCode.OK, () => instance.Process.Output);
