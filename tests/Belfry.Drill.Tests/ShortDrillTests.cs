@@ -23,7 +23,8 @@ public class ShortDrillTests
         {
             using var late = new CancellationTokenSource(TimeMax, TimeProvider.System);
             results = await DrillGroup.RunAsync(
-                DrillCatalog.All, new DrillForm(IsShort: true, Seed, DrillForm.UsualEventsPerSecond), folder, said.Add, late.Token);
+                DrillCatalog.All, new DrillForm(IsShort: true, Seed, DrillForm.UsualEventsPerSecond), folder, said.Add,
+                late.Token);
         }
         catch (Exception fault) when (fault is not DrillSetupException)
         {

@@ -41,7 +41,8 @@ internal sealed class EscalationWatch : IAsyncDisposable
             new("timers fired", seen.Verdict.Figures.GetValueOrDefault("timers.fired"), "", 1, IsLeast: true),
             new("late at most", seen.Verdict.Figures.GetValueOrDefault("timers.late_max_ms", double.NaN), Bound.Milliseconds, 5_000),
             new(
-                "after a blackout at most", seen.Verdict.Figures.GetValueOrDefault("timers.after_blackout_max_ms"), Bound.Milliseconds, 20_000),
+                "after a blackout at most", seen.Verdict.Figures.GetValueOrDefault("timers.after_blackout_max_ms"),
+                Bound.Milliseconds, 20_000),
         ]);
 
     /// <summary>Opens a few, each accepted when it returns.</summary>

@@ -6,7 +6,8 @@ namespace Belfry.Drill.Topology;
 /// <summary>
 /// Asks the coordinators of groups. The native client (2.15.1) goes on looking for a coordinator whose question has reached the client's
 /// limit, and ends the process when that is back; and one for administration does so on the answer of a broker that is no coordinator any
-/// more. So this one is a consumer's, keeps its own limit, and is given up with a question that is not answered, as <c>KafkaInspector</c> does. One caller at a time.
+/// more. So this one is a consumer's, keeps its own limit, and is given up with a question that is not answered, as that of
+/// <c>KafkaInspector</c>. One caller at a time.
 /// </summary>
 internal sealed class CoordinatorClient(string bootstrap, TimeSpan answerMax) : IDisposable
 {
