@@ -28,7 +28,8 @@ public class ShortDrillTests
         }
         catch (Exception fault) when (fault is not DrillSetupException)
         {
-            throw new InvalidOperationException($"The drills were broken off; {folder} holds the histories.\n{string.Join('\n', said)}", fault);
+            throw new InvalidOperationException(
+                $"The drills were broken off; {folder} holds the histories.\n{string.Join('\n', said)}", fault);
         }
         catch (DrillSetupException missing) when (Environment.GetEnvironmentVariable("CI") != "true")
         {
