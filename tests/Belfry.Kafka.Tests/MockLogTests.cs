@@ -4,7 +4,21 @@ using Belfry.Testing;
 namespace Belfry.Kafka.Tests;
 
 /// <summary>The seam's suite over a mock cluster of three brokers.</summary>
-public sealed class MockLogTests : MockLogSpec;
+public sealed class MockLogTests : MockLogSpec
+{
+    /// <summary>
+    /// The mock answers a member with "invalid request" that asks for its share (SyncGroup) after the group's leader did, which brokers do
+    /// not; it joins once more, and meanwhile the mock refuses commits, which brokers do not either. So the leader, which is the first
+    /// member, hears of the second rebalance, its second request to join and the third of all, later than the other.
+    /// </summary>
+    [SkippableFact]
+    public override Task The_next_owner_reads_nothing_until_the_revocation_has_returned()
+    {
+        Cluster.MoveCoordinator(Name("g"), 1);
+        Cluster.DelayThird(ApiKey.JoinGroup, 1, TimeSpan.FromMilliseconds(300));
+        return base.The_next_owner_reads_nothing_until_the_revocation_has_returned();
+    }
+}
 
 /// <summary>
 /// The same while many requests of each kind are answered with an error that a broker gives for a moment, or with an ended connection, and
@@ -98,6 +112,8 @@ public abstract class MockLogSpec : LogSpec
     private MockCluster? _cluster;
     private KafkaLog? _kafka;
     private MockedLog? _mocked;
+
+    internal MockCluster Cluster => _cluster!;
 
     protected override TimeSpan PollWait => TimeSpan.FromMilliseconds(20);
 

@@ -42,6 +42,10 @@ internal sealed partial class MockCluster : IDisposable
     /// <summary>The next requests of this kind are answered so, one error each.</summary>
     public void Fail(ApiKey key, params int[] errors) => PushErrors(_cluster, (short)key, (nuint)errors.Length, errors);
 
+    /// <summary>Of the next three requests of this kind at this broker the third is answered so much later.</summary>
+    public void DelayThird(ApiKey key, int broker, TimeSpan length) =>
+        Check(PushDelays(_cluster, broker, (short)key, 3, 0, 0, 0, 0, 0, (int)length.TotalMilliseconds));
+
     /// <summary>The requests fail so often that no patience outlasts it, until <see cref="Mend"/>.</summary>
     public void FailOn(ApiKey key, int error) => Fail(key, [.. Enumerable.Repeat(error, 10_000)]);
 
@@ -112,6 +116,11 @@ internal sealed partial class MockCluster : IDisposable
 
     [LibraryImport(Library, EntryPoint = "rd_kafka_mock_push_request_errors_array")]
     private static partial void PushErrors(IntPtr cluster, short apiKey, nuint count, int[] errors);
+
+    // Any number of pairs in C: an error (0 is none), and milliseconds.
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_broker_push_request_error_rtts")]
+    private static partial int PushDelays(
+        IntPtr cluster, int broker, short apiKey, nuint count, int error1, int ms1, int error2, int ms2, int error3, int ms3);
 
     [LibraryImport(Library, EntryPoint = "rd_kafka_mock_clear_request_errors")]
     private static partial void ClearErrors(IntPtr cluster, short apiKey);
