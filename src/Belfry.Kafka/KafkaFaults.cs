@@ -1,5 +1,6 @@
 using Belfry.Log;
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 
 namespace Belfry.Kafka;
 
@@ -17,6 +18,10 @@ internal static class KafkaFaults
     /// <summary>There is no such topic, or nobody leads it yet.</summary>
     public static bool IsAway(Error error) => error.Code is
         ErrorCode.UnknownTopicOrPart or ErrorCode.LeaderNotAvailable or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition;
+
+    /// <summary>Nobody has ever been in the group.</summary>
+    public static bool IsNoGroup(ListConsumerGroupOffsetsException fault) =>
+        fault.Error.Code == ErrorCode.GroupIdNotFound || fault.Results.Exists(result => result.Error.Code == ErrorCode.GroupIdNotFound);
 
     /// <summary>The group has gone on without this member.</summary>
     public static bool IsLoss(Error error) =>

@@ -25,19 +25,15 @@ public sealed record ProducerCount(long Producers, long Entries, bool IsComplete
 public sealed class KafkaInspector : IDisposable
 {
     private readonly KafkaLogOptions _options;
-    private readonly ILogger _logger;
     private readonly IConsumer<byte[], byte[]> _reader;
     private readonly IAdminClient _admin;
-
-    // Guards the next two: what is given up with its question is nobody else's.
-    private readonly SemaphoreSlim _one = new(1);
-    private IConsumer<byte[], byte[]>? _forCoordinators;
-    private IAdminClient? _coordinators;
+    private readonly KafkaReaders _readers;
 
     private KafkaInspector(KafkaLogOptions options, ILogger logger)
     {
-        (_options, _logger, _reader) = (options, logger, Reader(options, logger));
+        (_options, _reader) = (options, KafkaReaders.Build(options, logger));
         _admin = new DependentAdminClientBuilder(_reader.Handle).Build();
+        _readers = new KafkaReaders(options, TimeProvider.System, logger);
     }
 
     /// <summary>Opens it; no broker need answer yet.</summary>
@@ -120,27 +116,16 @@ public sealed class KafkaInspector : IDisposable
         return census.Count;
     });
 
-    /// <summary>Not while a question runs.</summary>
     public void Dispose()
     {
         _admin.Dispose();
         _reader.Dispose();
-        _coordinators?.Dispose();
-        _forCoordinators?.Dispose();
-        _one.Dispose();
+        _readers.Dispose();
     }
-
-    /// <summary>
-    /// Asked by an admin client for committed offsets, the native client dies of the answer of a broker that is no coordinator any more; by
-    /// a consumer's client it does not. It subscribes to nothing, and so joins no group.
-    /// </summary>
-    private static IConsumer<byte[], byte[]> Reader(KafkaLogOptions options, ILogger logger) =>
-        new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))
-            .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build();
 
     private async Task<Dictionary<string, int>> MembersAsync(IReadOnlyList<string> names, CancellationToken cancel)
     {
-        var groups = await AskCoordinatorsAsync("the groups' members", async admin =>
+        var groups = await _readers.AskCoordinatorAsync(Asking("the groups' members"), async admin =>
         {
             try
             {
@@ -159,7 +144,7 @@ public sealed class KafkaInspector : IDisposable
     }
 
     internal Task<IReadOnlyDictionary<TopicPartition, long>> CommittedAsync(string group, CancellationToken cancel) =>
-        AskCoordinatorsAsync<IReadOnlyDictionary<TopicPartition, long>>($"offsets of group '{group}'", async admin =>
+        _readers.AskCoordinatorAsync<IReadOnlyDictionary<TopicPartition, long>>(Asking($"offsets of group '{group}'"), async admin =>
         {
             try
             {
@@ -169,8 +154,7 @@ public sealed class KafkaInspector : IDisposable
                 return answer.Partitions.Where(p => !p.Error.IsError && !p.Offset.IsSpecial)
                     .ToDictionary(p => KafkaRecords.FromKafka(p.TopicPartition), p => p.Offset.Value);
             }
-            catch (ListConsumerGroupOffsetsException fault) when (fault.Error.Code == ErrorCode.GroupIdNotFound
-                || fault.Results.Exists(r => r.Error.Code == ErrorCode.GroupIdNotFound))
+            catch (ListConsumerGroupOffsetsException fault) when (KafkaFaults.IsNoGroup(fault))
             {
                 return new Dictionary<TopicPartition, long>();
             }
@@ -226,51 +210,6 @@ public sealed class KafkaInspector : IDisposable
         }
     }
 
-    /// <summary>With a client that is given up where the answer does not come: <see cref="KafkaReaders.NoLimitOfTheClient"/>.</summary>
-    private async Task<T> AskCoordinatorsAsync<T>(string what, Func<IAdminClient, Task<T>> ask, CancellationToken cancel)
-    {
-        await _one.WaitAsync(cancel);
-        var answered = false;
-        try
-        {
-            _forCoordinators ??= Reader(_options, _logger);
-            _coordinators ??= new DependentAdminClientBuilder(_forCoordinators.Handle).Build();
-            var answer = await AskAsync(what, () => ask(_coordinators).WaitAsync(_options.RequestTimeout, TimeProvider.System, cancel));
-            answered = true;
-            return answer;
-        }
-        catch (TimeoutException fault)
-        {
-            throw new LogUnavailableException(
-                $"Kafka at {_options.BootstrapServers}: asking for {what} was not answered within {_options.RequestTimeout}.", fault);
-        }
-        finally
-        {
-            if (!answered) await GiveUpAsync();
-            _one.Release();
-        }
-    }
-
-    private async Task GiveUpAsync()
-    {
-        var (client, admin) = (_forCoordinators, _coordinators);
-        (_forCoordinators, _coordinators) = (null, null);
-        try
-        {
-            // It waits for the client's threads, which may hang in a resolver; then it goes on in the background.
-            await Task.Run(
-                () =>
-                {
-                    admin?.Dispose();
-                    client?.Dispose();
-                }, CancellationToken.None).WaitAsync(_options.CloseTimeout, TimeProvider.System);
-        }
-        catch (TimeoutException)
-        {
-            // As said.
-        }
-    }
-
     private async Task<T> AskAsync<T>(string what, Func<Task<T>> ask)
     {
         try
@@ -279,7 +218,9 @@ public sealed class KafkaInspector : IDisposable
         }
         catch (KafkaException fault)
         {
-            throw KafkaFaults.Unavailable($"Kafka at {_options.BootstrapServers}: asking for {what} failed", fault);
+            throw KafkaFaults.Unavailable($"{Asking(what)} failed", fault);
         }
     }
+
+    private string Asking(string what) => $"Kafka at {_options.BootstrapServers}: asking for {what}";
 }

@@ -17,11 +17,7 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
     private static readonly Timestamp Earliest = new(-2, TimestampType.NotAvailable);
     private static readonly Timestamp Latest = new(-1, TimestampType.NotAvailable);
 
-    /// <summary>
-    /// For questions to a group's coordinator, the longest that the client takes. It goes on looking for the coordinator of a question
-    /// that has reached its limit, uses what it has freed once that is there, and the process ends (librdkafka 2.15.1,
-    /// <c>rd_kafka_admin_coord_request</c>). So who asks keeps the limit, and gives the whole client up with the question.
-    /// </summary>
+    /// <summary>For questions to a group's coordinator: the longest that the client takes.</summary>
     public static readonly TimeSpan NoLimitOfTheClient = TimeSpan.FromHours(1);
 
     private readonly SemaphoreSlim _slots = new(ReadersMax);
@@ -29,18 +25,59 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
     private volatile bool _closed;
 
     public Task<List<LogRecord>> ReadAsync(TopicPartition source, long from, int max, CancellationToken cancel) =>
-        UseAsync(reader => Task.FromResult(Read(reader, source, from, max, cancel)), source, cancel);
+        UseAsync(reader => Task.FromResult(Read(reader, source, from, max, cancel)), $"Reading {source}", cancel);
 
     public Task<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
-        UseAsync(reader => Task.FromResult(Marks(reader, KafkaRecords.ToKafka(source))), source, cancel);
+        UseAsync(reader => Task.FromResult(Marks(reader, KafkaRecords.ToKafka(source))), $"Reading {source}", cancel);
+
+    /// <summary>What a group has committed; null for nothing.</summary>
+    public Task<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) => AskCoordinatorAsync<long?>(
+        $"Asking what '{group}' has committed of {source}", async admin =>
+        {
+            try
+            {
+                var answers = await admin.ListConsumerGroupOffsetsAsync(
+                    [new ConsumerGroupTopicPartitions(group, [KafkaRecords.ToKafka(source)])],
+                    new ListConsumerGroupOffsetsOptions { RequestTimeout = NoLimitOfTheClient });
+                var answer = answers.Single().Partitions.Single();
+                if (answer.Error.IsError) throw new KafkaException(answer.Error);
+                return answer.Offset.IsSpecial ? null : answer.Offset.Value;
+            }
+            catch (ListConsumerGroupOffsetsException fault) when (KafkaFaults.IsNoGroup(fault))
+            {
+                return null;
+            }
+        }, cancel);
 
     /// <summary>
-    /// What a group has committed; null for nothing. Asked by a reader's client and not by that of the administration: told that a broker
-    /// is not the group's coordinator (any more), librdkafka 2.15.1 tells its own group to look for it, and a client that has none ends
-    /// the process (<c>rd_kafka_handle_OffsetFetch</c>). Nor is the limit the client's: see <see cref="NoLimitOfTheClient"/>.
+    /// Asks a group's coordinator. By a reader's client and not by that of the administration: told that a broker is not the group's
+    /// coordinator (any more), librdkafka 2.15.1 tells its own group to look for it, and a client that has none ends the process
+    /// (<c>rd_kafka_handle_OffsetFetch</c>). And without a limit of the client's: it goes on looking for the coordinator of a question that
+    /// has reached its limit, uses what it has freed once that is there, and the process ends (<c>rd_kafka_admin_coord_request</c>). So the
+    /// limit is kept here, and the client is given up with the question.
     /// </summary>
-    public Task<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) =>
-        UseAsync(reader => CommittedAsync(reader, group, source), source, cancel);
+    /// <param name="what">Begins the sentence of a failure.</param>
+    /// <param name="ask">With <see cref="NoLimitOfTheClient"/> as the request's limit.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <exception cref="LogUnavailableException">Not answered, or refused for now.</exception>
+    public Task<T> AskCoordinatorAsync<T>(string what, Func<IAdminClient, Task<T>> ask, CancellationToken cancel) => UseAsync(
+        async reader =>
+        {
+            using var admin = new DependentAdminClientBuilder(reader.Handle).Build();
+            try
+            {
+                return await ask(admin).WaitAsync(options.RequestTimeout, time, cancel);
+            }
+            catch (TimeoutException fault)
+            {
+                throw new LogUnavailableException($"{what} was not answered within {options.RequestTimeout}.", fault);
+            }
+        }, what, cancel);
+
+    /// <summary>A client that subscribes to nothing, and so joins no group.</summary>
+    public static IConsumer<byte[], byte[]> Build(KafkaLogOptions options, ILogger logger) =>
+        new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))
+            .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build();
 
     public void Dispose()
     {
@@ -49,13 +86,13 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
     }
 
     private async Task<T> UseAsync<T>(
-        Func<IConsumer<byte[], byte[]>, Task<T>> use, TopicPartition source, CancellationToken cancel)
+        Func<IConsumer<byte[], byte[]>, Task<T>> use, string what, CancellationToken cancel)
     {
         await _slots.WaitAsync(cancel);
         try
         {
             // Most of the client's calls block; there are never more of them than readers.
-            return await Task.Run(() => UseOneAsync(use, source), cancel);
+            return await Task.Run(() => UseOneAsync(use, what), cancel);
         }
         finally
         {
@@ -63,20 +100,20 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
         }
     }
 
-    private async Task<T> UseOneAsync<T>(Func<IConsumer<byte[], byte[]>, Task<T>> use, TopicPartition source)
+    private async Task<T> UseOneAsync<T>(Func<IConsumer<byte[], byte[]>, Task<T>> use, string what)
     {
         IConsumer<byte[], byte[]>? reader = null;
         var sound = false;
         try
         {
-            if (!_idle.TryPop(out reader)) reader = Build();
+            if (!_idle.TryPop(out reader)) reader = Build(options, logger);
             var result = await use(reader);
             sound = true;
             return result;
         }
         catch (KafkaException fault)
         {
-            throw KafkaFaults.Unavailable($"Reading {source} failed", fault);
+            throw KafkaFaults.Unavailable($"{what} failed", fault);
         }
         finally
         {
@@ -98,34 +135,6 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
         return !offset.IsSpecial
             ? offset.Value
             : throw new LogUnavailableException($"Where {partition} begins and ends is not known: {offset}.");
-    }
-
-    private IConsumer<byte[], byte[]> Build() => new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))
-        .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build();
-
-    private async Task<long?> CommittedAsync(IConsumer<byte[], byte[]> reader, string group, TopicPartition source)
-    {
-        using var admin = new DependentAdminClientBuilder(reader.Handle).Build();
-        try
-        {
-            var answers = await admin.ListConsumerGroupOffsetsAsync(
-                [new ConsumerGroupTopicPartitions(group, [KafkaRecords.ToKafka(source)])],
-                new ListConsumerGroupOffsetsOptions { RequestTimeout = NoLimitOfTheClient })
-                .WaitAsync(options.RequestTimeout, time);
-            var answer = answers.Single().Partitions.Single();
-            if (answer.Error.IsError) throw new KafkaException(answer.Error);
-            return answer.Offset.IsSpecial ? null : answer.Offset.Value;
-        }
-        catch (ListConsumerGroupOffsetsException fault) when (fault.Error.Code == ErrorCode.GroupIdNotFound
-            || fault.Results.Exists(r => r.Error.Code == ErrorCode.GroupIdNotFound))
-        {
-            return null;
-        }
-        catch (TimeoutException fault)
-        {
-            throw new LogUnavailableException(
-                $"What '{group}' has committed of {source} was not answered within {options.RequestTimeout}.", fault);
-        }
     }
 
     private List<LogRecord> Read(IConsumer<byte[], byte[]> reader, TopicPartition source, long from, int max, CancellationToken cancel)
