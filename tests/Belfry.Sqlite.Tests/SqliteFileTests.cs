@@ -14,7 +14,7 @@ public sealed class SqliteFileTests : IDisposable
     public async Task Many_writers_share_few_commits()
     {
         await using var file = await OpenAsync();
-        using var held = await HoldWriterAsync(file);
+        using var held = await WriterHold.TakeAsync(file);
         var before = file.Counters;
         var writes = Enumerable.Range(0, 500).Select(n => InsertAsync(file, n)).ToList();
         held.Release();
@@ -29,7 +29,7 @@ public sealed class SqliteFileTests : IDisposable
     public async Task A_lot_is_bounded()
     {
         await using var file = await OpenAsync(new SqliteFileOptions { LotItemsMax = 10 });
-        using var held = await HoldWriterAsync(file);
+        using var held = await WriterHold.TakeAsync(file);
         var before = file.Counters.Commits;
         var writes = Enumerable.Range(0, 100).Select(n => InsertAsync(file, n)).ToList();
         held.Release();
@@ -41,7 +41,7 @@ public sealed class SqliteFileTests : IDisposable
     public async Task A_failing_item_hurts_no_other_of_its_lot_and_gets_its_own_exception()
     {
         await using var file = await OpenAsync();
-        using var held = await HoldWriterAsync(file);
+        using var held = await WriterHold.TakeAsync(file);
         var first = InsertAsync(file, 1);
         var failing = file.WriteAsync<int>(c =>
         {
@@ -61,7 +61,7 @@ public sealed class SqliteFileTests : IDisposable
     public async Task A_lot_that_begins_anew_takes_back_what_ran_and_runs_each_once_more()
     {
         await using var file = await OpenAsync();
-        using var held = await HoldWriterAsync(file);
+        using var held = await WriterHold.TakeAsync(file);
         var story = new List<string>();
         Task Write(string name, Action<SqliteConnection> work) => file.WriteAsync(
             c =>
@@ -90,7 +90,7 @@ public sealed class SqliteFileTests : IDisposable
     {
         await using var file = await OpenAsync();
         await file.WriteAsync(c => Execute(c, "create table child (n integer references t (n) deferrable initially deferred)"), default);
-        using var held = await HoldWriterAsync(file);
+        using var held = await WriterHold.TakeAsync(file);
         var undone = new List<int>();
         var good = file.WriteAsync(c => Execute(c, "insert into t values (1)"), _ => undone.Add(-1), () => undone.Add(1), default).AsTask();
         var orphan = file.WriteAsync(c => Execute(c, "insert into child values (99)"), _ => undone.Add(-2), () => undone.Add(2), default)
@@ -108,7 +108,7 @@ public sealed class SqliteFileTests : IDisposable
     public async Task A_work_that_ends_its_transaction_fails_its_lot_and_the_writer_goes_on()
     {
         await using var file = await OpenAsync();
-        using var held = await HoldWriterAsync(file);
+        using var held = await WriterHold.TakeAsync(file);
         var story = new List<string>();
         var good = file.WriteAsync(
             c => Execute(c, "insert into t values (1)"), _ => story.Add("committed"), () => story.Add("undone"), default).AsTask();
@@ -147,7 +147,7 @@ public sealed class SqliteFileTests : IDisposable
     public async Task Closing_writes_what_waits()
     {
         var file = await OpenAsync();
-        var held = await HoldWriterAsync(file);
+        var held = await WriterHold.TakeAsync(file);
         var write = InsertAsync(file, 1);
         var closing = file.DisposeAsync().AsTask();
         held.Release();
@@ -180,7 +180,7 @@ public sealed class SqliteFileTests : IDisposable
     public async Task A_write_cancelled_while_it_waits_is_never_run()
     {
         await using var file = await OpenAsync();
-        using var held = await HoldWriterAsync(file);
+        using var held = await WriterHold.TakeAsync(file);
         using var cancel = new CancellationTokenSource();
         var cancelled = file.WriteAsync(c => Execute(c, "insert into t values (1)"), cancel.Token).AsTask();
         await cancel.CancelAsync();
@@ -194,7 +194,7 @@ public sealed class SqliteFileTests : IDisposable
     public async Task A_queue_that_stays_full_refuses_and_names_the_bound()
     {
         await using var file = await OpenAsync(new SqliteFileOptions { QueueItemsMax = 2, QueueWaitMax = TimeSpan.FromMilliseconds(50) });
-        using var held = await HoldWriterAsync(file);
+        using var held = await WriterHold.TakeAsync(file);
         var inside = new[] { InsertAsync(file, 1), InsertAsync(file, 2) };
         var refused = await Should.ThrowAsync<StoreUnavailableException>(InsertAsync(file, 3));
         refused.Message.ShouldContain("at most 2");
@@ -208,7 +208,7 @@ public sealed class SqliteFileTests : IDisposable
     public async Task A_writer_that_waits_for_room_gets_it()
     {
         await using var file = await OpenAsync(new SqliteFileOptions { QueueItemsMax = 2, QueueWaitMax = Patience });
-        using var held = await HoldWriterAsync(file);
+        using var held = await WriterHold.TakeAsync(file);
         var writes = Enumerable.Range(0, 50).Select(n => InsertAsync(file, n)).ToList();
         held.Release();
         await Task.WhenAll(writes);
@@ -294,30 +294,5 @@ public sealed class SqliteFileTests : IDisposable
     {
         Task.Run(work).Wait(Patience).ShouldBeTrue();
         return then();
-    }
-
-    /// <summary>Keeps the writer busy inside an item, so that what comes next waits together.</summary>
-    private static async Task<Hold> HoldWriterAsync(SqliteFile file)
-    {
-        var hold = new Hold();
-        var running = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        hold.Item = file.WriteAsync(_ =>
-        {
-            running.SetResult();
-            hold.Wait();
-            return 0;
-        }, default).AsTask();
-        await running.Task.WaitAsync(Patience);
-        return hold;
-    }
-
-    private sealed class Hold : IDisposable
-    {
-        private readonly ManualResetEventSlim _free = new();
-
-        public Task Item { get; set; } = Task.CompletedTask;
-        public void Wait() => _free.Wait(Patience);
-        public void Release() => _free.Set();
-        public void Dispose() => _free.Set();
     }
 }

@@ -73,13 +73,12 @@ public sealed class SqliteLogRestartTests(ITestOutputHelper output) : IAsyncLife
     public async Task Appends_of_a_lot_that_began_anew_keep_their_offsets_and_are_told_once()
     {
         await AppendAsync("0");
-        using var hold = new ManualResetEventSlim();
-        var holding = _file.WriteAsync(_ => hold.Wait(TimeSpan.FromSeconds(30)), default).AsTask();
+        using var held = await WriterHold.TakeAsync(_file);
         var before = AppendAsync("1", "2");
         var failing = _file.WriteAsync<int>(_ => throw new FormatException("mine"), default).AsTask();
         var after = AppendAsync("3");
-        hold.Set();
-        await Task.WhenAll(holding, before, after).WaitAsync(TimeSpan.FromSeconds(30));
+        held.Release();
+        await Task.WhenAll(before, after).WaitAsync(TimeSpan.FromSeconds(30));
         await Should.ThrowAsync<FormatException>(failing);
         (await TextsAsync()).ShouldBe([(0, "0"), (1, "1"), (2, "2"), (3, "3")]);
         await RestartAsync();
@@ -98,19 +97,18 @@ public sealed class SqliteLogRestartTests(ITestOutputHelper output) : IAsyncLife
             return 0;
         }, default);
         await AppendAsync("0");
-        using var hold = new ManualResetEventSlim();
-        var holding = _file.WriteAsync(_ => hold.Wait(TimeSpan.FromSeconds(30)), default).AsTask();
+        using var held = await WriterHold.TakeAsync(_file);
         var append = AppendAsync("lost", "lost too");
-        Task failing = begunAnew ? _file.WriteAsync<int>(_ => throw new FormatException("mine"), default).AsTask() : holding;
+        Task failing = begunAnew ? _file.WriteAsync<int>(_ => throw new FormatException("mine"), default).AsTask() : Task.CompletedTask;
         var breaking = _file.WriteAsync(c =>
         {
             c.Statement("insert into child values (1)").Run();
             return 0;
         }, default).AsTask();
-        hold.Set();
+        held.Release();
         var within = TimeSpan.FromSeconds(30);
         await Should.ThrowAsync<LogUnavailableException>(append.WaitAsync(within));
-        await Should.ThrowAsync<Exception>(Task.WhenAll(holding, failing, breaking));
+        await Should.ThrowAsync<Exception>(Task.WhenAll(failing, breaking));
         await AppendAsync("1");
         (await TextsAsync()).ShouldBe([(0, "0"), (1, "1")]);
         (await _log.OffsetsAsync(Orders, default)).ShouldBe((0, 2));
