@@ -6,7 +6,7 @@ using Confluent.Kafka;
 
 namespace Belfry.EndToEnd.Tests;
 
-/// <summary>What another program wrote onto the topic of events where it does not belong, on a real Kafka: put aside, shown, replayed.</summary>
+/// <summary>What another program wrote where it does not belong, on a real Kafka: put aside, shown, replayed.</summary>
 public class FailedEventTests
 {
     private const int Partitions = 4;
@@ -42,7 +42,8 @@ public class FailedEventTests
         // Behind all of the above in the same partition.
         (await program.SendEventAsync("trigger", "after", "after")).StatusCode.ShouldBe(HttpStatusCode.Accepted);
         await PagedAsync(cluster, "after");
-        (await program.IncidentsAsync()).Select(incident => Text(incident, "title")).ShouldBe(["sound", "stray", "after"], ignoreOrder: true);
+        (await program.IncidentsAsync()).Select(incident => Text(incident, "title"))
+            .ShouldBe(["sound", "stray", "after"], ignoreOrder: true);
         cluster.Smtp.Mails().Count(mail => mail.Subject.Contains("stray", StringComparison.Ordinal)).ShouldBe(1);
         await NoneAsync(program, "/api/failed_events/0/999/replay");
         await NoneAsync(program, $"/api/failed_events/{Partitions}/0/replay");
