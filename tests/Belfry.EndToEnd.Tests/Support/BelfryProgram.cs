@@ -42,14 +42,17 @@ internal sealed class BelfryProgram : IAsyncDisposable
     }
 
     /// <summary>Starts it and does not wait for anything.</summary>
-    public static ChildProgram Launch(string dataFolder, int port, params string[] more) =>
-        new("dotnet", [Dll, "--data", dataFolder, "--urls", $"http://127.0.0.1:{port}", .. more]);
+    public static ChildProgram Launch(string dataFolder, int port, params string[] more) => Launch(Dll, dataFolder, port, more);
 
     /// <summary>Starts it and waits until it serves.</summary>
-    public static async Task<BelfryProgram> StartAsync(string dataFolder, int port, params string[] more)
+    public static Task<BelfryProgram> StartAsync(string dataFolder, int port, params string[] more) =>
+        StartFromAsync(Dll, dataFolder, port, more);
+
+    /// <summary>The same of a copy of it.</summary>
+    public static async Task<BelfryProgram> StartFromAsync(string dll, string dataFolder, int port, params string[] more)
     {
         var readyFile = Path.Combine(Path.GetTempPath(), $"belfry-ready-{port}-{Guid.NewGuid():N}.json");
-        var child = Launch(dataFolder, port, ["--ready-file", readyFile, .. more]);
+        var child = Launch(dll, dataFolder, port, ["--ready-file", readyFile, .. more]);
         try
         {
             var ready = await Eventually.GetAsync("the ready file", async () =>
@@ -109,6 +112,9 @@ internal sealed class BelfryProgram : IAsyncDisposable
             if (!page["more"]!.GetValue<bool>()) return [.. all.DistinctBy(incident => incident["id"]!.GetValue<string>())];
         }
     }
+
+    private static ChildProgram Launch(string dll, string dataFolder, int port, string[] more) =>
+        new("dotnet", [dll, "--data", dataFolder, "--urls", $"http://127.0.0.1:{port}", .. more]);
 
     public async ValueTask DisposeAsync()
     {
