@@ -10,19 +10,28 @@ namespace Belfry.Cluster;
 public static class ClusterTables
 {
     /// <summary>The modules' steps, in any shape.</summary>
-    public static IReadOnlyList<SchemaStep> Steps { get; } = [.. Pipeline.SchemaSteps, .. AccessSchema.Steps];
+    public static IReadOnlyList<SchemaStep> Steps { get; } =
+    [
+        .. Pipeline.SchemaSteps, .. AccessSchema.Steps,
+        // What instances compare their keys by.
+        new("host", 1, "create table shared_key (name text not null primary key, fingerprint text not null)"),
+    ];
 
     /// <summary>
     /// Brings all of the clustered shape up to date, under PostgreSQL's advisory locks. Safe to repeat and to run beside instances that
-    /// start. Returns how many scripts of the stores were applied.
+    /// start. Instances that start after it need no right to make anything. Returns how many scripts of the stores were applied.
     /// </summary>
     /// <exception cref="PostgresSchemaException">The tables are newer than this program.</exception>
     /// <exception cref="StoreUnavailableException">PostgreSQL cannot be reached, or the wait was too long. Retryable.</exception>
-    public static async Task<int> MigrateAsync(PostgresOptions options, CancellationToken cancel)
+    public static async Task<int> MigrateAsync(ClusterOptions options, CancellationToken cancel)
     {
-        var applied = await PostgresSchema.MigrateAsync(options, cancel);
-        await using var database = PostgresDatabase.Open(options);
-        await AlertingSchema.MigrateAsync(new PostgresOutboxStore(database), SqlDialect.Postgres, Steps, options.MigrationMax, cancel);
+        var postgres = options.Postgres;
+        var applied = await PostgresSchema.MigrateAsync(postgres, cancel);
+        await using var database = PostgresDatabase.Open(postgres);
+        await AlertingSchema.MigrateAsync(new PostgresOutboxStore(database), SqlDialect.Postgres, Steps, postgres.MigrationMax, cancel);
+        var generations = await new PostgresTaskTopics(database).ListAsync(cancel);
+        var tasks = new Topics(options.Topics.Prefix, options.Topics.Partitions, generations).ScheduledTasks;
+        await new PostgresTaskStore(database).PrepareAsync(tasks.Partitions, cancel);
         return applied;
     }
 }

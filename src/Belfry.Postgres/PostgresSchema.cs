@@ -78,13 +78,18 @@ public static class PostgresSchema
         end $$
         """;
 
-    /// <summary>An existing schema is left as it is: to make one takes a right that the program need not have.</summary>
+    /// <summary>
+    /// What is there is left as it is: to make it takes a right that the program need not have, "if not exists" or not.
+    /// </summary>
     private static async ValueTask PrepareAsync(NpgsqlConnection connection, string schema, CancellationToken cancel)
     {
         var there = await connection.Statement("select count(*) from pg_namespace where nspname = $1", Of(schema)).OneAsync(cancel);
         if (there == 0) await connection.Statement($"create schema \"{schema}\"").RunAsync(cancel);
+        there = await connection.Statement(
+            "select count(*) from pg_tables where schemaname = $1 and tablename = 'schema_migration'", Of(schema)).OneAsync(cancel);
+        if (there > 0) return;
         await connection.Statement("""
-            create table if not exists schema_migration (
+            create table schema_migration (
                 number integer primary key, name text not null, checksum text not null, applied_ms bigint not null)
             """).RunAsync(cancel);
     }

@@ -33,8 +33,10 @@ public static class AlertingSchema
         await store.WriteAsync(tx =>
         {
             Begin(tx.Connection, dialect, seconds);
-            tx.Connection.Execute(
-                "create table if not exists alerting_schema (module text not null, number bigint not null, primary key (module, number))");
+            // To ask for a table that is there takes the right to make one: "if not exists" asks later.
+            if (tx.Connection.ExecuteScalar<long>(dialect.HasTable, new { table = "alerting_schema" }) == 0)
+                tx.Connection.Execute(
+                    "create table alerting_schema (module text not null, number bigint not null, primary key (module, number))");
             return ValueTask.FromResult(true);
         }, cancel);
         foreach (var step in steps)
@@ -52,7 +54,7 @@ public static class AlertingSchema
     }
 
     /// <summary>
-    /// One starter at a time, for <c>if not exists</c> alone may collide with itself; under the limit of steps, not of requests.
+    /// One starter at a time, for two that see no table would both make it; under the limit of steps, not of requests.
     /// </summary>
     private static void Begin(DbConnection connection, SqlDialect dialect, int seconds)
     {

@@ -17,6 +17,7 @@ namespace Belfry.Alerting.Storage;
 /// Keeps writers out of a table while a step replaces it, <c>{0}</c>; empty where one process has the database: stands for
 /// <c>{keep out of TABLE}</c> in schema scripts.
 /// </param>
+/// <param name="HasTable">How many tables there are of the name <c>@table</c>: 1 or 0.</param>
 /// <param name="LockSchema">Keeps other starters out until the transaction ends; empty where one process has the database.</param>
 /// <param name="LetRun">
 /// Lets each statement of the transaction run, or wait for a lock, for <c>{0}</c> ms, whatever limits the server has for others, and has
@@ -27,13 +28,16 @@ namespace Belfry.Alerting.Storage;
 /// Ends a query of rows to delete: takes those that nobody else is writing; empty where there is one writer.
 /// </param>
 public sealed record SqlDialect(
-    string Name, string Bytes, string ByKey, string TextsOfJson, string KeepOut, string LockSchema, string LetRun, string SkipLocked)
+    string Name, string Bytes, string ByKey, string TextsOfJson, string KeepOut, string HasTable, string LockSchema, string LetRun,
+    string SkipLocked)
 {
     public static SqlDialect Sqlite { get; } = new(
-        "SQLite", "blob", "without rowid", "select value from json_each({0})", KeepOut: "", LockSchema: "", LetRun: "", SkipLocked: "");
+        "SQLite", "blob", "without rowid", "select value from json_each({0})", KeepOut: "",
+        HasTable: "select count(*) from sqlite_schema where type = 'table' and name = @table", LockSchema: "", LetRun: "", SkipLocked: "");
 
     public static SqlDialect Postgres { get; } = new(
         "PostgreSQL", "bytea", "", "select json_array_elements_text({0}::json)", "lock table {0} in exclusive mode;",
+        "select count(*) from pg_tables where schemaname = current_schema() and tablename = @table",
         "select pg_advisory_xact_lock(7089070089000131)", """
             set local statement_timeout = {0};
             set local lock_timeout = 0;

@@ -21,7 +21,7 @@ internal static class MigrateCommand
     private static async Task<int> RunAsync(FileInfo? config, CancellationToken cancel)
     {
         if (await CommandRun.ReadAsync(config) is not { } options) return CommandRun.Misused;
-        var applied = await ClusterTables.MigrateAsync(options.Postgres, cancel);
+        var applied = await ClusterTables.MigrateAsync(options, cancel);
         await Console.Out.WriteLineAsync($"Schema '{options.Postgres.Schema}' is up to date; {applied} migrations were applied.");
         return CommandRun.Done;
     }

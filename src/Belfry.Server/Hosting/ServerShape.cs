@@ -81,7 +81,7 @@ internal sealed partial class ServerShape : IAsyncDisposable
             await patience.UntilAnsweredAsync($"{ports.LogName} or {ports.StoreName}", async () =>
             {
                 await AlertingSchema.MigrateAsync(
-                    ports.Store, ports.Dialect, [.. ClusterTables.Steps, SharedKeys.Schema],
+                    ports.Store, ports.Dialect, ClusterTables.Steps,
                     options.Cluster?.Postgres.MigrationMax ?? AlertingSchema.StepMax, cancel);
                 if (ports.AreShared)
                     await SharedKeys.CheckAsync(ports, options.KeysPath, [LinksKeyOf(options), SecretsKeyOf(options)], cancel);

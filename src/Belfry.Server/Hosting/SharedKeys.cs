@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using Belfry.Alerting.Storage;
 using Dapper;
 
 namespace Belfry.Server.Hosting;
@@ -11,11 +10,8 @@ namespace Belfry.Server.Hosting;
 /// </summary>
 internal static class SharedKeys
 {
-    public static SchemaStep Schema { get; } = new("host", 1,
-        "create table shared_key (name text not null primary key, fingerprint text not null)");
-
     /// <summary>Call once the keys are there.</summary>
-    /// <param name="ports">A store that several instances share; <see cref="Schema"/> has run.</param>
+    /// <param name="ports">A store that several instances share, with the tables of <see cref="Cluster.ClusterTables"/>.</param>
     /// <param name="folder">For messages.</param>
     /// <param name="files">The keys; known in the store by their files' names.</param>
     /// <param name="cancel">Gives up.</param>

@@ -1,5 +1,8 @@
+using System.Net;
 using Belfry.EndToEnd.Tests.Support;
+using Belfry.Kafka.Tests;
 using Belfry.Postgres.Tests;
+using Npgsql;
 
 namespace Belfry.Cli.Tests;
 
@@ -22,6 +25,36 @@ public class MigrateCommandTests
         (await schema.ScalarAsync<long>("select count(*) from task")).ShouldBe(0);
         var (code, output) = await BelfryCommand.RunAsync("migrate", "--config", config);
         (code, output.Contains("; 0 migrations", StringComparison.Ordinal)).ShouldBe((0, true));
+    }
+
+    [SkippableFact]
+    public async Task Instances_that_may_not_make_tables_start_and_page_on_those_that_it_made()
+    {
+        using var folder = new TempFolder();
+        var (kafka, prefix) = (await KafkaBroker.BootstrapAsync(), $"t{Guid.NewGuid():N}.");
+        var options = TestSchema.Empty(await PostgresServer.GetAsync());
+        var config = await BelfryCommand.ConfigureAsync(folder, kafka, options.ConnectionString, options.Schema, prefix);
+        (await BelfryCommand.RunAsync("migrate", "--config", config)).Code.ShouldBe(0);
+        await using var schema = await TestSchema.CreateAsync(_ => options);
+        var user = $"user_{options.Schema}";
+        await schema.RunAsync($"""
+            create role {user} login password 'secret';
+            grant usage on schema {options.Schema} to {user};
+            grant select, insert, update, delete on all tables in schema {options.Schema} to {user};
+            """);
+        var limited = new NpgsqlConnectionStringBuilder(options.ConnectionString) { Username = user, Password = "secret" }.ToString();
+        config = await BelfryCommand.ConfigureAsync(folder, kafka, limited, options.Schema, prefix);
+        await using (var program = await BelfryProgram.StartAsync(
+            folder.Sub("data"), ChildProgram.FreePort(), "--config", config, "--keys", folder.Sub("keys"), "--demo"))
+        {
+            (await program.SendEventAsync("trigger", "k", "limited")).StatusCode.ShouldBe(HttpStatusCode.Accepted);
+            var mails = program.Ready.GetProperty("mailDir").GetString()!;
+            await Eventually.TrueAsync(
+                "the page", () => Task.FromResult(Directory.EnumerateFiles(mails, "*.eml").Any()), () => program.Process.Output);
+            program.Process.Output.ShouldNotContain("42501", Case.Insensitive, "insufficient privilege");
+        }
+
+        await schema.RunAsync($"drop owned by {user}; drop role {user}");
     }
 
     [SkippableFact]
