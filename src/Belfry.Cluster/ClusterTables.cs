@@ -22,16 +22,18 @@ public static class ClusterTables
     /// start. Instances that start after it need no right to make anything. Returns how many scripts of the stores were applied.
     /// </summary>
     /// <exception cref="PostgresSchemaException">The tables are newer than this program.</exception>
+    /// <exception cref="ShardLayoutException">The databases hold rows, and were laid out otherwise.</exception>
     /// <exception cref="StoreUnavailableException">PostgreSQL cannot be reached, or the wait was too long. Retryable.</exception>
     public static async Task<int> MigrateAsync(ClusterOptions options, CancellationToken cancel)
     {
         var postgres = options.Postgres;
         var applied = await PostgresSchema.MigrateAsync(postgres, cancel);
-        await using var database = PostgresDatabase.Open(postgres);
-        await AlertingSchema.MigrateAsync(new PostgresOutboxStore(database), SqlDialect.Postgres, Steps, postgres.MigrationMax, cancel);
-        var generations = await new PostgresTaskTopics(database).ListAsync(cancel);
-        var tasks = new Topics(options.Topics.Prefix, options.Topics.Partitions, generations).ScheduledTasks;
-        await new PostgresTaskStore(database).PrepareAsync(tasks.Partitions, cancel);
+        await using var shards = await PostgresShards.OpenAsync(postgres, cancel);
+        var store = new PostgresOutboxStore(shards.Home);
+        await AlertingSchema.MigrateAsync(store, SqlDialect.Postgres, Steps, postgres.MigrationMax, cancel);
+        var generations = await new PostgresTaskTopics(shards.Home).ListAsync(cancel);
+        var topics = new Topics(options.Topics.Prefix, options.Topics.Partitions, generations);
+        await shards.PrepareTasksAsync(topics.ScheduledTasks.Partitions, cancel);
         return applied;
     }
 }

@@ -68,6 +68,10 @@ public sealed record PostgresOptions
 
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
+    /// <summary>The same of each database alone, home first.</summary>
+    internal IEnumerable<PostgresOptions> EachDatabase() =>
+        Shards.Prepend(ConnectionString).Select(database => this with { ConnectionString = database, Shards = [] });
+
     /// <exception cref="ArgumentException">A setting is out of its range; names all that are.</exception>
     internal void Validate()
     {

@@ -30,12 +30,19 @@ public static class PostgresSchema
     internal static IReadOnlyList<PostgresScript> Scripts { get; } = [.. Embedded()];
 
     /// <summary>
-    /// Makes the schema when it is missing and applies the scripts that have not been applied, each in a transaction. Safe to repeat; of
-    /// several that start at once one applies and the others wait. Returns how many this call has applied.
+    /// Makes the schema when it is missing and applies the scripts that have not been applied, each in a transaction, in each database
+    /// that the options name. Safe to repeat; of several that start at once one applies and the others wait. Returns how many this call
+    /// has applied.
     /// </summary>
     /// <exception cref="PostgresSchemaException">The schema is newer than this program, or an applied script has changed.</exception>
     /// <exception cref="StoreUnavailableException">The server cannot be reached, or the wait was too long. Retryable.</exception>
-    public static ValueTask<int> MigrateAsync(PostgresOptions options, CancellationToken cancel) => RunAsync(options, Scripts, cancel);
+    public static async ValueTask<int> MigrateAsync(PostgresOptions options, CancellationToken cancel)
+    {
+        options.Validate();
+        var applied = 0;
+        foreach (var database in options.EachDatabase()) applied += await RunAsync(database, Scripts, cancel);
+        return applied;
+    }
 
     internal static async ValueTask<int> RunAsync(
         PostgresOptions options, IReadOnlyList<PostgresScript> scripts, CancellationToken cancel)

@@ -33,14 +33,8 @@ public sealed class PostgresTaskStore(PostgresDatabase database) : ITaskStore
             cancel);
     }
 
-    /// <summary>
-    /// Makes the index that a topic of this partition count needs, ahead of its first owner, who would wait for it, and who may have no
-    /// right to make one. Safe to repeat.
-    /// </summary>
-    /// <param name="partitions">Of the topic.</param>
-    /// <param name="cancel">Gives up.</param>
-    /// <exception cref="Outbox.StoreUnavailableException">Retryable.</exception>
-    public ValueTask PrepareAsync(int partitions, CancellationToken cancel) => EnsureWindowIndexAsync(partitions, cancel);
+    /// <inheritdoc cref="PostgresShards.PrepareTasksAsync"/>
+    internal ValueTask PrepareAsync(int partitions, CancellationToken cancel) => EnsureWindowIndexAsync(partitions, cancel);
 
     /// <summary>Takes the epoch that another database has counted: from now on older ones are refused here as well.</summary>
     /// <exception cref="OwnershipLostException">A newer one is here already.</exception>

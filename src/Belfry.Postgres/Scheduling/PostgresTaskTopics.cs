@@ -33,12 +33,9 @@ public sealed class PostgresTaskTopics(PostgresDatabase database)
     /// <param name="cancel">Helps until the commit.</param>
     /// <returns>False: somebody took a partition over since the epochs were read, or retired the topic; nothing was changed.</returns>
     public async ValueTask<bool> SwitchAsync(
-        TaskTopic from, TaskTopic to, IReadOnlyDictionary<int, long> epochs, DateTimeOffset at, CancellationToken cancel)
-    {
-        await new PostgresTaskStore(database).PrepareAsync(to.Partitions, cancel);
-        return await database.WriteAsync(
+        TaskTopic from, TaskTopic to, IReadOnlyDictionary<int, long> epochs, DateTimeOffset at, CancellationToken cancel) =>
+        await database.WriteAsync(
             connection => SwitchAsync(connection, from, to, epochs, at.ToUnixTimeMilliseconds(), cancel), cancel);
-    }
 
     private static async ValueTask<bool> SwitchAsync(
         NpgsqlConnection connection, TaskTopic from, TaskTopic to, IReadOnlyDictionary<int, long> epochs, long atMs,

@@ -22,13 +22,14 @@ public sealed class PostgresShards : IAsyncDisposable
     internal const int Buckets = 4_096;
 
     private readonly IReadOnlyList<PostgresDatabase> _databases;
+    private readonly IReadOnlyList<PostgresTaskStore> _tasks;
 
     private PostgresShards(IReadOnlyList<PostgresDatabase> databases)
     {
         _databases = databases;
-        var tasks = databases.Select(database => new PostgresTaskStore(database)).ToList();
+        _tasks = [.. databases.Select(database => new PostgresTaskStore(database))];
         var deliveries = databases.Select(database => new PostgresDeliveryStore(database)).ToList();
-        Tasks = tasks.Count == 1 ? tasks[0] : new ShardedTaskStore(tasks);
+        Tasks = _tasks.Count == 1 ? _tasks[0] : new ShardedTaskStore(_tasks);
         Deliveries = deliveries.Count == 1 ? deliveries[0] : new ShardedDeliveryStore(deliveries);
     }
 
@@ -49,8 +50,7 @@ public sealed class PostgresShards : IAsyncDisposable
     public static ValueTask<PostgresShards> OpenAsync(PostgresOptions options, CancellationToken cancel)
     {
         options.Validate();
-        var further = options.Shards.Select(shard => options with { ConnectionString = shard, Shards = [] });
-        return OpenAsync([options with { Shards = [] }, .. further], cancel);
+        return OpenAsync([.. options.EachDatabase()], cancel);
     }
 
     internal static async ValueTask<PostgresShards> OpenAsync(IReadOnlyList<PostgresOptions> shards, CancellationToken cancel)
@@ -68,6 +68,18 @@ public sealed class PostgresShards : IAsyncDisposable
             foreach (var database in opened) await database.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>
+    /// Makes the index that a topic of tasks of this partition count needs, ahead of its first owner, who would wait for it, and who may
+    /// have no right to make one. Safe to repeat.
+    /// </summary>
+    /// <param name="partitions">Of the topic.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <exception cref="StoreUnavailableException">Retryable.</exception>
+    public async ValueTask PrepareTasksAsync(int partitions, CancellationToken cancel)
+    {
+        foreach (var tasks in _tasks) await tasks.PrepareAsync(partitions, cancel);
     }
 
     public async ValueTask DisposeAsync()

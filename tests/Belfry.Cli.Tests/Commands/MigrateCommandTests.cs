@@ -28,6 +28,23 @@ public class MigrateCommandTests
     }
 
     [SkippableFact]
+    public async Task Further_databases_get_their_tables_and_the_index_of_the_topics_partitions_too()
+    {
+        using var folder = new TempFolder();
+        var options = TestSchema.Empty(await PostgresServer.GetAsync());
+        var further = await TestCluster.DatabaseAsync();
+        var config = await BelfryCommand.ConfigureAsync(
+            folder, "127.0.0.1:1", options.ConnectionString, options.Schema, partitions: 5, shards: [further]);
+        (await BelfryCommand.RunAsync("migrate", "--config", config)).Code.ShouldBe(0);
+        foreach (var database in (string[])[options.ConnectionString, further])
+            (await TestCluster.RunAsync(database, $"""
+                select (select count(*) from {options.Schema}.delivery) + (select count(*) from {options.Schema}.task) +
+                    (select count(*) from pg_indexes where schemaname = '{options.Schema}' and indexname = 'task_window_5')
+                """)).ShouldBe(1, database);
+        await TestCluster.DropAsync(further);
+    }
+
+    [SkippableFact]
     public async Task Instances_that_may_not_make_tables_start_and_page_on_those_that_it_made()
     {
         using var folder = new TempFolder();

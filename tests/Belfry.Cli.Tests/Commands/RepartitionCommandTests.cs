@@ -14,10 +14,12 @@ public class RepartitionCommandTests
 {
     private const string Kind = "k";
 
-    [SkippableFact]
-    public async Task Whatever_step_it_is_killed_at_no_task_is_lost_or_doubled_and_a_repeat_goes_on()
+    [SkippableTheory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Whatever_step_it_is_killed_at_no_task_is_lost_or_doubled_and_a_repeat_goes_on(int shards)
     {
-        await using var cluster = await TestCluster.CreateAsync(partitions: 4);
+        await using var cluster = await TestCluster.CreateAsync(partitions: 4, shards);
         var before = await cluster.TopicsAsync();
         var log = await cluster.OpenLogAsync(before);
         // A writer that never hears of the new topic.
@@ -55,8 +57,10 @@ public class RepartitionCommandTests
 
         runs.Ran.Keys.ShouldBe(expected, ignoreOrder: true);
         runs.Ran.Where(run => run.Value != 1).ShouldBeEmpty("each once");
-        (await cluster.Schema.ScalarAsync<long>("select count(*) from task where state < 2")).ShouldBe(20, "those that wait");
-        (await cluster.Schema.ScalarAsync<long>("select count(*) from task where state = 3")).ShouldBe(20, "those cancelled");
+        (await cluster.Shards.Tasks.ListAsync(TaskState.Waiting, 0, 1_000, default)).Count.ShouldBe(20, "those that wait");
+        (await cluster.Shards.Tasks.ListAsync(TaskState.Parked, 0, 1_000, default)).ShouldBeEmpty();
+        (await cluster.Shards.Tasks.ListAsync(TaskState.Cancelled, 0, 1_000, default)).Count.ShouldBe(20, "those cancelled");
+        (await cluster.AstrayAsync()).ShouldBe(Enumerable.Repeat(0L, shards));
         (await cluster.Schema.ScalarAsync<long>("select count(*) from task_undecodable")).ShouldBe(0);
     }
 
@@ -98,6 +102,29 @@ public class RepartitionCommandTests
         await running;
         old.Ran.ShouldBeEmpty();
         now.Ran.ShouldAllBe(run => run.Value == 1);
+    }
+
+    [SkippableFact]
+    public async Task A_former_owner_is_refused_by_every_database_even_where_nothing_was_left_to_store()
+    {
+        await using var cluster = await TestCluster.CreateAsync(partitions: 4, shards: 2);
+        var topic = (await cluster.TopicsAsync()).ScheduledTasks;
+        var log = await cluster.OpenLogAsync(await cluster.TopicsAsync());
+        var store = cluster.Shards.Tasks;
+        var partition = new TaskPartition(new TopicPartition(topic.Name, 0), topic.Partitions);
+        var former = await store.TakeOverAsync(partition, default);
+        var (code, output) = await BelfryCommand.EndAsync(Repartition(cluster));
+        code.ShouldBe(0, output);
+
+        var rows = Enumerable.Range(0, 200).Select(n => Row(former.Epoch, n)).Where(row => partition.Owns(row.Id.OrderingId)).ToList();
+        foreach (var row in rows)
+        {
+            var batch = new TaskBatch { Partition = partition, Epoch = former.Epoch, Tasks = [row], Position = 0 };
+            await Should.ThrowAsync<OwnershipLostException>(async () => await store.ApplyAsync(batch, default));
+        }
+
+        rows.Count.ShouldBeGreaterThan(20);
+        (await store.ListAsync(TaskState.Waiting, 0, 1_000, default)).ShouldBeEmpty();
     }
 
     [SkippableFact]
@@ -149,9 +176,15 @@ public class RepartitionCommandTests
     }
 
     private static SchedulerWorker Worker(TestCluster cluster, Topics topics, KafkaLog log, Runs runs) => new(
-        log, topics.ScheduledTasks, topics.SchedulerGroup(topics.ScheduledTasksGeneration), new PostgresTaskStore(cluster.Schema.Database),
+        log, topics.ScheduledTasks, topics.SchedulerGroup(topics.ScheduledTasksGeneration), cluster.Shards.Tasks,
         [runs], new SchedulerOptions(), new ConsumerOptions(), TimeProvider.System, NullLoggerFactory.Instance,
         topics.ScheduledTasksGeneration);
+
+    private static StoredTask Row(long epoch, int n) => new()
+    {
+        Sequence = StoredTask.SequenceOf(epoch, n), Id = new ScheduledTaskId($"order-{n}", Kind, "u"), DueMs = 1, Generation = 1,
+        State = TaskState.Waiting, Offset = n,
+    };
 
     /// <summary>Counts the runs of each task.</summary>
     private sealed class Runs : ITaskHandler

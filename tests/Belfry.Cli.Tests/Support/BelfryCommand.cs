@@ -36,7 +36,8 @@ internal static class BelfryCommand
 
     /// <summary>A configuration file in a folder.</summary>
     public static async Task<string> ConfigureAsync(
-        TempFolder folder, string kafka, string postgres, string schema = "belfry", string prefix = "", int partitions = 4)
+        TempFolder folder, string kafka, string postgres, string schema = "belfry", string prefix = "", int partitions = 4,
+        IReadOnlyList<string>? shards = null)
     {
         var file = Path.Combine(folder.Path, $"{Guid.NewGuid():N}.json");
         await File.WriteAllTextAsync(file, new JsonObject
@@ -49,7 +50,11 @@ internal static class BelfryCommand
                     ["BootstrapServers"] = kafka, ["ReplicationFactor"] = 1, ["MinInSyncReplicas"] = 1,
                     ["SessionTimeout"] = "00:00:01", ["HeartbeatInterval"] = "00:00:00.200",
                 },
-                ["Postgres"] = new JsonObject { ["ConnectionString"] = postgres, ["Schema"] = schema, ["WaitMax"] = "00:00:05" },
+                ["Postgres"] = new JsonObject
+                {
+                    ["ConnectionString"] = postgres, ["Schema"] = schema, ["WaitMax"] = "00:00:05",
+                    ["Shards"] = new JsonArray([.. (shards ?? []).Select(shard => JsonValue.Create(shard))]),
+                },
                 ["Topics"] = new JsonObject { ["Prefix"] = prefix, ["Partitions"] = partitions },
             },
         }.ToJsonString());

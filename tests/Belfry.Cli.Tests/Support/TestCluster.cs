@@ -5,29 +5,58 @@ using Belfry.Kafka.Tests;
 using Belfry.Postgres;
 using Belfry.Postgres.Tests;
 using Belfry.Scheduling;
+using Npgsql;
 
 namespace Belfry.Cli.Tests;
 
-/// <summary>Topics and a schema of one test's own, on a real Kafka and PostgreSQL, and the configuration that names them.</summary>
+/// <summary>
+/// Topics of one test's own, a schema, and where asked for further databases, on a real Kafka and PostgreSQL, and the configuration that
+/// names them.
+/// </summary>
 internal sealed class TestCluster : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly List<KafkaLog> _logs = [];
+    private readonly List<string> _further = [];
 
-    private TestCluster(TestSchema schema, KafkaLogOptions kafka, string prefix) => (Schema, Kafka, Prefix) = (schema, kafka, prefix);
+    private TestCluster(TestSchema schema, PostgresShards shards, KafkaLogOptions kafka, string prefix) =>
+        (Schema, Shards, Kafka, Prefix) = (schema, shards, kafka, prefix);
 
+    /// <summary>In the first database.</summary>
     public TestSchema Schema { get; }
+
+    /// <summary>As an instance opens them.</summary>
+    public PostgresShards Shards { get; }
     public KafkaLogOptions Kafka { get; }
     public string Prefix { get; }
     public string Config { get; private set; } = "";
 
-    public static async Task<TestCluster> CreateAsync(int partitions = 4)
+    /// <param name="partitions">Of every topic.</param>
+    /// <param name="shards">Databases in all.</param>
+    public static async Task<TestCluster> CreateAsync(int partitions = 4, int shards = 1)
     {
         var bootstrap = await KafkaBroker.BootstrapAsync();
-        var cluster = new TestCluster(await TestSchema.CreateAsync(), TestLog.Options(bootstrap), $"t{Guid.NewGuid():N}.");
+        var further = new List<string>();
+        while (further.Count < shards - 1) further.Add(await DatabaseAsync());
+        var schema = await TestSchema.CreateAsync();
+        var options = schema.Options with { Shards = further };
+        var cluster = new TestCluster(
+            schema, await PostgresShards.OpenAsync(options, default), TestLog.Options(bootstrap), $"t{Guid.NewGuid():N}.");
+        cluster._further.AddRange(further);
         cluster.Config = await BelfryCommand.ConfigureAsync(
-            cluster._folder, bootstrap, cluster.Schema.Options.ConnectionString, cluster.Schema.Options.Schema, cluster.Prefix, partitions);
+            cluster._folder, bootstrap, options.ConnectionString, options.Schema, cluster.Prefix, partitions, further);
         return cluster;
+    }
+
+    /// <summary>How many tasks lie in each database that belong into another.</summary>
+    public async Task<IReadOnlyList<long>> AstrayAsync()
+    {
+        var astray = new List<long>();
+        foreach (var database in _further.Prepend(Schema.Options.ConnectionString))
+            astray.Add(await RunAsync(database, $"""
+                select count(*) from {Schema.Options.Schema}.task where hash % 4096 * {_further.Count + 1} / 4096 <> {astray.Count}
+                """));
+        return astray;
     }
 
     /// <summary>As an instance sees them that starts now.</summary>
@@ -47,7 +76,31 @@ internal sealed class TestCluster : IAsyncDisposable
     {
         if (_logs.Count > 0) await TestLog.DeleteTopicsAsync(_logs[^1]);
         foreach (var log in _logs) await log.DisposeAsync();
+        await Shards.DisposeAsync();
         await Schema.DisposeAsync();
+        foreach (var database in _further) await DropAsync(database);
         _folder.Dispose();
+    }
+
+    /// <summary>A new database of the server; its connection string.</summary>
+    public static async Task<string> DatabaseAsync()
+    {
+        var server = (await PostgresServer.GetAsync()).ConnectionString;
+        var name = $"belfry_{Guid.NewGuid():N}";
+        await RunAsync(server, $"create database {name}");
+        return new NpgsqlConnectionStringBuilder(server) { Database = name }.ToString();
+    }
+
+    public static async Task DropAsync(string database) => await RunAsync(
+        (await PostgresServer.GetAsync()).ConnectionString,
+        $"drop database {new NpgsqlConnectionStringBuilder(database).Database} with (force)");
+
+    /// <summary>What a statement answers, if it does.</summary>
+    public static async Task<long> RunAsync(string database, string sql)
+    {
+        await using var connection = new NpgsqlConnection($"{database};Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync() is long count ? count : 0;
     }
 }
