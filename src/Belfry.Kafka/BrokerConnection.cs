@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Belfry.Log;
 
@@ -15,12 +16,15 @@ internal sealed class BrokerConnection : IAsyncDisposable
 {
     private const short SaslHandshake = 17;
     private const short SaslAuthenticate = 36;
+    private const short UnsupportedMechanism = 33;
     private const int SignInBytesMax = 1 << 16;
 
     private readonly TcpClient _client;
     private readonly KafkaLogOptions _options;
     private readonly string _broker;
     private Stream _stream = Stream.Null;
+    private X509Certificate2? _certificate;
+    private Step _step;
     private int _asked;
 
     private BrokerConnection(KafkaLogOptions options, string broker) =>
@@ -36,8 +40,9 @@ internal sealed class BrokerConnection : IAsyncDisposable
             {
                 await connection._client.ConnectAsync(host, port, limited);
                 connection._stream = connection._client.GetStream();
-                if (options.Security.Tls) connection._stream = await connection.EncryptAsync(host, limited);
+                if (options.Security.Tls) await connection.EncryptAsync(host, limited);
                 if (options.Security.Login != KafkaLogin.None) await connection.SignInAsync(limited);
+                connection._step = Step.Asking;
                 return true;
             }, cancel);
             return connection;
@@ -58,6 +63,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
     {
         await _stream.DisposeAsync();
         _client.Dispose();
+        _certificate?.Dispose();
     }
 
     private async Task<(byte[]? Body, int Bytes)> ExchangeAsync(
@@ -88,10 +94,19 @@ internal sealed class BrokerConnection : IAsyncDisposable
         return (answer[reader.At..], size);
     }
 
-    private async Task<SslStream> EncryptAsync(string host, CancellationToken cancel)
+    private async Task EncryptAsync(string host, CancellationToken cancel)
+    {
+        _step = Step.ReadingFiles;
+        var settings = TlsSettings(host);
+        _step = Step.Encrypting;
+        var encrypted = new SslStream(_stream);
+        _stream = encrypted;
+        await encrypted.AuthenticateAsClientAsync(settings, cancel);
+    }
+
+    private SslClientAuthenticationOptions TlsSettings(string host)
     {
         var security = _options.Security;
-        var encrypted = new SslStream(_stream);
         var settings = new SslClientAuthenticationOptions { TargetHost = host };
         if (security.CaFile is { } authorities)
         {
@@ -100,18 +115,26 @@ internal sealed class BrokerConnection : IAsyncDisposable
                 TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck,
             };
             settings.CertificateChainPolicy.CustomTrustStore.ImportFromPemFile(authorities);
+            if (settings.CertificateChainPolicy.CustomTrustStore.Count == 0)
+                throw new InvalidDataException($"'{authorities}' holds no certificate in PEM");
         }
 
-        if (security is { CertificateFile: { } certificate, KeyFile: { } key })
-            settings.ClientCertificates = [security.KeyPassword is { } password
-                ? X509Certificate2.CreateFromEncryptedPemFile(certificate, password, key)
-                : X509Certificate2.CreateFromPemFile(certificate, key)];
-        await encrypted.AuthenticateAsClientAsync(settings, cancel);
-        return encrypted;
+        if (security is not { CertificateFile: { } file, KeyFile: { } keyFile }) return settings;
+        var (pem, key) = (File.ReadAllText(file), File.ReadAllText(keyFile));
+        // As the native client has it, the password of a key that is not encrypted is of no interest.
+        _certificate = security.KeyPassword is { } password && key.Contains("ENCRYPTED", StringComparison.Ordinal)
+            ? X509Certificate2.CreateFromEncryptedPem(pem, key, password)
+            : X509Certificate2.CreateFromPem(pem, key);
+        // The broker need not know the authorities between the certificate and the one that it trusts: the file brings them along.
+        var chain = new X509Certificate2Collection();
+        chain.ImportFromPem(pem);
+        settings.ClientCertificateContext = SslStreamCertificateContext.Create(_certificate, chain, offline: true);
+        return settings;
     }
 
     private async Task SignInAsync(CancellationToken cancel)
     {
+        _step = Step.SigningIn;
         var security = _options.Security;
         var (name, login) = security.Login switch
         {
@@ -122,8 +145,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
         var wire = new WireWriter();
         wire.Text(name);
         var (shaken, _) = await ExchangeAsync(SaslHandshake, 1, wire.ToArray(), SignInBytesMax, isFlexible: false, cancel);
-        if (shaken is null || new WireReader(shaken).Int16() is not 0)
-            throw new AuthenticationException($"it does not offer {name}");
+        Offers(name, new WireReader(shaken ?? throw new AuthenticationException("its answer is too long")));
         for (byte[]? said = null; login.Next(said) is { } say;)
         {
             wire = new WireWriter();
@@ -135,6 +157,16 @@ internal sealed class BrokerConnection : IAsyncDisposable
             reader.Text();
             said = reader.Bytes();
         }
+    }
+
+    private static void Offers(string mechanism, WireReader wire)
+    {
+        var error = wire.Int16();
+        if (error == 0) return;
+        if (error != UnsupportedMechanism) throw new AuthenticationException($"nobody signs in at this port ({error})");
+        var offered = new List<string?>();
+        for (var mechanisms = wire.Int32(); mechanisms > 0; mechanisms--) offered.Add(wire.Text());
+        throw new AuthenticationException($"it does not offer {mechanism} but {string.Join(", ", offered)}");
     }
 
     private async Task<T> LimitedAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancel)
@@ -150,9 +182,38 @@ internal sealed class BrokerConnection : IAsyncDisposable
             throw new LogUnavailableException($"Broker {_broker} did not answer within {_options.RequestTimeout}.", fault);
         }
         catch (Exception fault) when (fault is IOException or SocketException or AuthenticationException or InvalidDataException
-            or FormatException)
+            or FormatException or CryptographicException or UnauthorizedAccessException
+            || (fault is ArgumentException && _step == Step.ReadingFiles))
         {
-            throw new LogUnavailableException($"Broker {_broker}: {fault.Message}.", fault);
+            throw new LogUnavailableException($"Broker {_broker}: {Reason(fault)}.", fault);
         }
+    }
+
+    /// <summary>What the faults of sockets and of TLS do not tell: what was being done, and what to look at.</summary>
+    private string Reason(Exception fault)
+    {
+        // Those of TLS refer to the one within.
+        var reason = fault.GetBaseException().Message.TrimEnd('.');
+        var security = _options.Security;
+        return _step switch
+        {
+            Step.ReadingFiles => $"the files of the security settings cannot be used: {reason}",
+            Step.Encrypting when fault is IOException => $"it hung up: {reason}: this port may not speak TLS",
+            Step.Encrypting => $"TLS failed: {reason}{ConnectionHints.For(reason)}",
+            Step.SigningIn when fault is EndOfStreamException && !security.Tls => $"it hung up: {reason}: this port may want TLS",
+            Step.SigningIn => $"signing in failed: {reason}{ConnectionHints.For(reason)}",
+            Step.Asking when fault is EndOfStreamException && security.Login == KafkaLogin.None =>
+                $"it hung up: {reason}: {(security.Tls ? "" : "this port may want TLS, or ")}the broker may want a sign-in",
+            _ => reason + ConnectionHints.For(reason),
+        };
+    }
+
+    private enum Step
+    {
+        Connecting,
+        ReadingFiles,
+        Encrypting,
+        SigningIn,
+        Asking,
     }
 }

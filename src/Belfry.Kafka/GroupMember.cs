@@ -10,7 +10,8 @@ namespace Belfry.Kafka;
 /// client's own threads.
 /// </summary>
 internal sealed partial class GroupMember(
-    ConsumerConfig config, ConsumerGroup group, PollThread thread, PollThread wakes, TimeProvider time, ILogger logger)
+    ConsumerConfig config, ConsumerGroup group, PollThread thread, PollThread wakes, TimeProvider time, ILogger logger,
+    ClientVoice voice)
 {
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(100);
 
@@ -88,7 +89,7 @@ internal sealed partial class GroupMember(
         {
             var error = KafkaFaults.Cause(fault);
             if (KafkaFaults.IsLoss(error)) throw NotOwned(string.Join(", ", nextOffsets.Select(next => next.Key)), error.Reason);
-            throw KafkaFaults.Unavailable($"Group '{group.Name}': a commit failed", fault);
+            throw KafkaFaults.Unavailable($"Group '{group.Name}': a commit failed", fault, voice);
         }
     }
 
@@ -186,13 +187,13 @@ internal sealed partial class GroupMember(
     private void Open()
     {
         if (_consumer is not null) return;
-        _consumer = new ConsumerBuilder<byte[], byte[]>(config)
+        _consumer = KafkaFaults.Make(() => new ConsumerBuilder<byte[], byte[]>(config)
             .SetPartitionsAssignedHandler((_, partitions) => Tell(AssignmentChangeKind.Assigned, partitions))
             .SetPartitionsRevokedHandler((_, positions) => Tell(AssignmentChangeKind.Revoked, positions.Select(p => p.TopicPartition)))
             .SetPartitionsLostHandler((_, positions) => Tell(AssignmentChangeKind.Lost, positions.Select(p => p.TopicPartition)))
             .SetErrorHandler((_, error) => Failed(error))
-            .SetLogHandler((_, message) => KafkaLogging.Write(logger, message))
-            .Build();
+            .SetLogHandler((_, message) => voice.Hear(message))
+            .Build());
         _consumer.Subscribe(group.Topics);
     }
 
@@ -334,13 +335,13 @@ internal sealed partial class GroupMember(
     {
         if (_allDown is not { } error) return;
         _allDown = null;
-        throw KafkaFaults.Unavailable($"Group '{group.Name}': polling failed", error);
+        throw KafkaFaults.Unavailable($"Group '{group.Name}': polling failed", error, voice);
     }
 
     private Exception FaultOf(Error error, Exception? inner)
     {
         if (!KafkaFaults.EndsConsumer(error) && error.Code != ErrorCode.Local_Application)
-            return KafkaFaults.Unavailable($"Group '{group.Name}': polling failed", error, inner);
+            return KafkaFaults.Unavailable($"Group '{group.Name}': polling failed", error, voice, inner);
         _ended ??= error;
         return new KafkaConsumerEndedException(
             $"Group '{group.Name}': this consumer cannot go on and must be made anew: {error.Reason} ({error.Code})", inner);

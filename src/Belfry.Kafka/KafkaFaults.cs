@@ -28,10 +28,32 @@ internal static class KafkaFaults
         error.Code is ErrorCode.UnknownMemberId or ErrorCode.IllegalGeneration or ErrorCode.FencedInstanceId or ErrorCode.StaleMemberEpoch
             or ErrorCode.FencedMemberEpoch or ErrorCode.Local_Fenced or ErrorCode.Local_AssignmentLost;
 
-    public static LogUnavailableException Unavailable(string what, KafkaException fault) => Unavailable(what, Cause(fault), fault);
+    /// <summary>
+    /// Makes a client, which reads the files of the security settings: they may not be the ones any more that the log began with.
+    /// </summary>
+    /// <exception cref="LogUnavailableException">The client refuses its settings.</exception>
+    public static T Make<T>(Func<T> build)
+    {
+        try
+        {
+            return build();
+        }
+        catch (Exception fault) when (fault is KafkaException or InvalidOperationException)
+        {
+            throw new LogUnavailableException($"Kafka's client refuses its settings: {fault.Message}", fault);
+        }
+    }
 
-    public static LogUnavailableException Unavailable(string what, Error error, Exception? inner = null) =>
-        new($"{what}: {error.Reason} ({error.Code})", inner);
+    /// <summary>Nobody has answered, which a connection that did not come about may be the reason of.</summary>
+    public static bool IsSilence(Error error) => error.Code is
+        ErrorCode.Local_TimedOut or ErrorCode.Local_MsgTimedOut or ErrorCode.Local_TimedOutQueue or ErrorCode.Local_AllBrokersDown
+            or ErrorCode.Local_Transport or ErrorCode.Local_WaitCoord;
+
+    public static LogUnavailableException Unavailable(string what, KafkaException fault, ClientVoice voice) =>
+        Unavailable(what, Cause(fault), voice, fault);
+
+    public static LogUnavailableException Unavailable(string what, Error error, ClientVoice voice, Exception? inner = null) =>
+        new($"{what}: {error.Reason} ({error.Code}){(IsSilence(error) ? voice.Why() : "")}", inner);
 
     /// <summary>The error itself, or the first of a partition's.</summary>
     public static Error Cause(KafkaException fault) => fault is TopicPartitionOffsetException { Results: var results }

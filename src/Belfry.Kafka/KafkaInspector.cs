@@ -25,15 +25,25 @@ public sealed record ProducerCount(long Producers, long Entries, bool IsComplete
 public sealed class KafkaInspector : IDisposable
 {
     private readonly KafkaLogOptions _options;
+    private readonly ClientVoice _voice;
     private readonly IConsumer<byte[], byte[]> _reader;
     private readonly IAdminClient _admin;
     private readonly KafkaReaders _readers;
 
     private KafkaInspector(KafkaLogOptions options, ILogger logger)
     {
-        (_options, _reader) = (options, KafkaReaders.Build(options, logger));
+        (_options, _voice) = (options, new ClientVoice(logger, TimeProvider.System));
+        try
+        {
+            _reader = KafkaReaders.Build(options, _voice);
+        }
+        catch (LogUnavailableException fault)
+        {
+            throw new ArgumentException($"KafkaLogOptions: {fault.Message}", fault);
+        }
+
         _admin = new DependentAdminClientBuilder(_reader.Handle).Build();
-        _readers = new KafkaReaders(options, TimeProvider.System, logger);
+        _readers = new KafkaReaders(options, TimeProvider.System, _voice);
     }
 
     /// <summary>Opens it; no broker need answer yet.</summary>
@@ -139,7 +149,7 @@ public sealed class KafkaInspector : IDisposable
             }
         }, cancel);
         if (groups.FirstOrDefault(g => g.Error.IsError && g.Error.Code != ErrorCode.GroupIdNotFound) is { } refused)
-            throw KafkaFaults.Unavailable($"Asking for group '{refused.GroupId}' failed", refused.Error);
+            throw KafkaFaults.Unavailable($"Asking for group '{refused.GroupId}' failed", refused.Error, _voice);
         return groups.ToDictionary(g => g.GroupId, g => g.Error.IsError ? 0 : g.Members.Count, StringComparer.Ordinal);
     }
 
@@ -187,7 +197,7 @@ public sealed class KafkaInspector : IDisposable
         }
 
         if (all.FirstOrDefault(t => t.Error.IsError && !KafkaFaults.IsAway(t.Error)) is { } refused)
-            throw KafkaFaults.Unavailable($"Asking for topic '{refused.Name}' failed", refused.Error);
+            throw KafkaFaults.Unavailable($"Asking for topic '{refused.Name}' failed", refused.Error, _voice);
         return [.. all.Where(topic => !topic.Error.IsError)];
     }
 
@@ -218,7 +228,7 @@ public sealed class KafkaInspector : IDisposable
         }
         catch (KafkaException fault)
         {
-            throw KafkaFaults.Unavailable($"{Asking(what)} failed", fault);
+            throw KafkaFaults.Unavailable($"{Asking(what)} failed", fault, _voice);
         }
     }
 

@@ -21,6 +21,7 @@ public sealed partial class KafkaLog : IPartitionedLog, IAsyncDisposable
     private readonly KafkaLogOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly ClientVoice _voice;
     private readonly ProducerRegistry _registry;
     private readonly SharedProducer _producer;
     private readonly KafkaReaders _readers;
@@ -33,15 +34,16 @@ public sealed partial class KafkaLog : IPartitionedLog, IAsyncDisposable
     {
         (_options, _time, _logger, _registry) = (options, time, logger, registry);
         _instances = new GroupInstances(options.GroupInstanceId);
-        _readers = new KafkaReaders(options, time, logger);
+        _voice = new ClientVoice(logger, time);
+        _readers = new KafkaReaders(options, time, _voice);
         try
         {
             // Made for its refusals alone, so that they come before anything is asked of it.
             NewAdmin().Dispose();
         }
-        catch (Exception fault) when (fault is KafkaException or InvalidOperationException)
+        catch (LogUnavailableException fault)
         {
-            throw new ArgumentException($"KafkaLogOptions: the client refuses them: {fault.Message}", fault);
+            throw new ArgumentException($"KafkaLogOptions: {fault.Message}", fault);
         }
 
         _producer = registry.Rent(KafkaConfig.Producer(options), options.CloseTimeout, time, logger);
@@ -50,6 +52,7 @@ public sealed partial class KafkaLog : IPartitionedLog, IAsyncDisposable
     internal KafkaLogOptions Options => _options;
     internal TimeProvider Time => _time;
     internal ILogger Logger => _logger;
+    internal ClientVoice Voice => _voice;
     internal GroupInstances Instances => _instances;
     internal SharedProducer Producer => _producer;
 
@@ -149,11 +152,11 @@ public sealed partial class KafkaLog : IPartitionedLog, IAsyncDisposable
     private async Task DeclareOnBrokersAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel)
     {
         using var admin = NewAdmin();
-        await new KafkaTopics(admin, _options, _time, _logger).DeclareAsync(topics, cancel);
+        await new KafkaTopics(admin, _options, _time, _logger, _voice).DeclareAsync(topics, cancel);
     }
 
-    private IAdminClient NewAdmin() => new AdminClientBuilder(KafkaConfig.Admin(_options))
-        .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(_logger, message)).Build();
+    private IAdminClient NewAdmin() => KafkaFaults.Make(() => new AdminClientBuilder(KafkaConfig.Admin(_options))
+        .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => _voice.Hear(message)).Build());
 
     private static void Check(TopicDeclaration topic)
     {

@@ -31,7 +31,8 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
         _thread = new PollThread($"Kafka {group.Name}");
         _commits = new PollThread($"Kafka commits {group.Name}");
         _wakes = new PollThread($"Kafka wakes {group.Name}");
-        _member = new GroupMember(KafkaConfig.Consumer(log.Options, group, instanceId), group, _thread, _wakes, log.Time, log.Logger);
+        _member = new GroupMember(
+            KafkaConfig.Consumer(log.Options, group, instanceId), group, _thread, _wakes, log.Time, log.Logger, log.Voice);
     }
 
     /// <summary>For tests that make it hang.</summary>
@@ -94,7 +95,7 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
         catch (TimeoutException fault)
         {
             throw new LogUnavailableException(
-                $"Group '{_group.Name}': a commit was not answered within {_log.Options.RequestTimeout}.", fault);
+                $"Group '{_group.Name}': a commit was not answered within {_log.Options.RequestTimeout}{_log.Voice.Why()}.", fault);
         }
     }
 

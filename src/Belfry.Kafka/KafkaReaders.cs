@@ -2,13 +2,12 @@ using System.Collections.Concurrent;
 using Belfry.Log;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
-using Microsoft.Extensions.Logging;
 using TopicPartition = Belfry.Log.TopicPartition;
 
 namespace Belfry.Kafka;
 
 /// <summary>A few consumers outside any group, lent to one read at a time. Any thread.</summary>
-internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, ILogger logger) : IDisposable
+internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, ClientVoice voice) : IDisposable
 {
     private const int ReadersMax = 4;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
@@ -70,14 +69,15 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
             }
             catch (TimeoutException fault)
             {
-                throw new LogUnavailableException($"{what} was not answered within {options.RequestTimeout}.", fault);
+                throw new LogUnavailableException($"{what} was not answered within {options.RequestTimeout}{voice.Why()}.", fault);
             }
         }, what, cancel);
 
     /// <summary>A client that subscribes to nothing, and so joins no group.</summary>
-    public static IConsumer<byte[], byte[]> Build(KafkaLogOptions options, ILogger logger) =>
-        new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))
-            .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => KafkaLogging.Write(logger, message)).Build();
+    /// <exception cref="LogUnavailableException">The client refuses its settings.</exception>
+    public static IConsumer<byte[], byte[]> Build(KafkaLogOptions options, ClientVoice voice) =>
+        KafkaFaults.Make(() => new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))
+            .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => voice.Hear(message)).Build());
 
     public void Dispose()
     {
@@ -106,14 +106,14 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, I
         var sound = false;
         try
         {
-            if (!_idle.TryPop(out reader)) reader = Build(options, logger);
+            if (!_idle.TryPop(out reader)) reader = Build(options, voice);
             var result = await use(reader);
             sound = true;
             return result;
         }
         catch (KafkaException fault)
         {
-            throw KafkaFaults.Unavailable($"{what} failed", fault);
+            throw KafkaFaults.Unavailable($"{what} failed", fault, voice);
         }
         finally
         {

@@ -30,19 +30,22 @@ public sealed record KafkaSecurity
     /// <summary>Certificates of the authorities to trust instead of the machine's, PEM. Default: the machine's.</summary>
     public string? CaFile { get; init; }
 
-    /// <summary>This client's certificate, PEM; needs <see cref="KeyFile"/>. Default: none.</summary>
+    /// <summary>
+    /// This client's certificate, PEM, and behind it those of the authorities between it and the one that the brokers trust; needs
+    /// <see cref="KeyFile"/>. Default: none.
+    /// </summary>
     public string? CertificateFile { get; init; }
 
-    /// <summary>The private key of <see cref="CertificateFile"/>, PEM.</summary>
+    /// <summary>The private key of <see cref="CertificateFile"/>, PEM; where it is encrypted, as PKCS #8.</summary>
     public string? KeyFile { get; init; }
 
-    /// <summary>What the key file is encrypted with. Default: it is not.</summary>
+    /// <summary>What the key file is encrypted with; of no interest where it is not. Default: it is not.</summary>
     public string? KeyPassword { get; init; }
 
     /// <summary>Default <see cref="KafkaLogin.None"/>.</summary>
     public KafkaLogin Login { get; init; }
 
-    /// <summary>For all logins but none.</summary>
+    /// <summary>For all logins but none. Kafka's brokers know no SCRAM user whose name is not ASCII.</summary>
     public string? User { get; init; }
 
     /// <summary>For all logins but none.</summary>

@@ -6,7 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Belfry.Kafka;
 
 /// <summary>Creates declared topics and compares those that are there with their declarations.</summary>
-internal sealed partial class KafkaTopics(IAdminClient admin, KafkaLogOptions options, TimeProvider time, ILogger logger)
+internal sealed partial class KafkaTopics(
+    IAdminClient admin, KafkaLogOptions options, TimeProvider time, ILogger logger, ClientVoice voice)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(50);
 
@@ -33,7 +34,7 @@ internal sealed partial class KafkaTopics(IAdminClient admin, KafkaLogOptions op
         }
         catch (KafkaException fault)
         {
-            throw KafkaFaults.Unavailable($"Kafka at {options.BootstrapServers}: declaring topics failed", fault);
+            throw KafkaFaults.Unavailable($"Kafka at {options.BootstrapServers}: declaring topics failed", fault, voice);
         }
     }
 
@@ -63,7 +64,7 @@ internal sealed partial class KafkaTopics(IAdminClient admin, KafkaLogOptions op
         }
 
         if (all.FirstOrDefault(t => t.Error.IsError && !KafkaFaults.IsAway(t.Error)) is { } refused)
-            throw KafkaFaults.Unavailable($"Asking for topic '{refused.Name}' failed", refused.Error);
+            throw KafkaFaults.Unavailable($"Asking for topic '{refused.Name}' failed", refused.Error, voice);
         return all.Where(topic => !topic.Error.IsError).ToDictionary(topic => topic.Name, StringComparer.Ordinal);
     }
 

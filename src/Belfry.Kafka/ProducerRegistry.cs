@@ -60,6 +60,7 @@ public sealed class ProducerRegistry
     }
 
     /// <exception cref="InvalidOperationException">As many are alive as may be.</exception>
+    /// <exception cref="Belfry.Log.LogUnavailableException">The client refuses its settings.</exception>
     internal IProducer<byte[], byte[]> Build(ProducerConfig config, Action<Error> failed, Action<LogMessage> logged)
     {
         lock (_lock)
@@ -73,8 +74,8 @@ public sealed class ProducerRegistry
 
         try
         {
-            var producer = new ProducerBuilder<byte[], byte[]>(config)
-                .SetErrorHandler((_, error) => failed(error)).SetLogHandler((_, message) => logged(message)).Build();
+            var producer = KafkaFaults.Make(() => new ProducerBuilder<byte[], byte[]>(config)
+                .SetErrorHandler((_, error) => failed(error)).SetLogHandler((_, message) => logged(message)).Build());
             Interlocked.Increment(ref _created);
             return producer;
         }

@@ -12,6 +12,7 @@ internal sealed partial class SharedProducer(
     ProducerRegistry registry, ProducerConfig config, string key, TimeSpan closeTimeout, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
+    private readonly ClientVoice _voice = new(logger, time);
     private readonly Lock _lock = new();
 
     // Under the lock.
@@ -39,7 +40,7 @@ internal sealed partial class SharedProducer(
     public async Task AppendAsync(IReadOnlyList<(TopicPartition Target, Message<byte[], byte[]> Message)> records, CancellationToken cancel)
     {
         var generation = await CurrentAsync(cancel);
-        var call = new AppendCall(generation, records.Count);
+        var call = new AppendCall(generation, records.Count, _voice);
         generation.Begin(call);
         try
         {
@@ -56,7 +57,7 @@ internal sealed partial class SharedProducer(
     public async Task WarmUpAsync(IEnumerable<string> topics, TimeSpan timeout, CancellationToken cancel)
     {
         var generation = await CurrentAsync(cancel);
-        var call = new AppendCall(generation, 1);
+        var call = new AppendCall(generation, 1, _voice);
         generation.Begin(call);
         try
         {
@@ -69,7 +70,7 @@ internal sealed partial class SharedProducer(
         }
         catch (KafkaException fault)
         {
-            throw KafkaFaults.Unavailable("The topics' leaders could not be asked for", fault);
+            throw KafkaFaults.Unavailable("The topics' leaders could not be asked for", fault, _voice);
         }
         finally
         {
@@ -118,7 +119,7 @@ internal sealed partial class SharedProducer(
             catch (ProduceException<byte[], byte[]> fault)
             {
                 if (fault.Error.IsFatal || fault.Error.Code == ErrorCode.Local_Fatal) Failed(generation, fault.Error);
-                throw KafkaFaults.Unavailable($"Appending to {target.Topic}/{target.Partition.Value} failed", fault);
+                throw KafkaFaults.Unavailable($"Appending to {target.Topic}/{target.Partition.Value} failed", fault, _voice);
             }
             catch (ObjectDisposedException fault)
             {
@@ -155,15 +156,7 @@ internal sealed partial class SharedProducer(
     private Generation Build_NeedsLock()
     {
         var made = new Generation();
-        try
-        {
-            made.Producer = registry.Build(config, error => Failed(made, error), message => KafkaLogging.Write(logger, message));
-        }
-        catch (KafkaException fault)
-        {
-            throw KafkaFaults.Unavailable("No producer could be made", fault);
-        }
-
+        made.Producer = registry.Build(config, error => Failed(made, error), _voice.Hear);
         return made;
     }
 
@@ -281,14 +274,15 @@ internal sealed partial class SharedProducer(
 internal sealed class AppendCall
 {
     private readonly SharedProducer.Generation _generation;
+    private readonly ClientVoice _voice;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Error? _error;
     private string _where = "";
     private int _waiting;
 
-    public AppendCall(SharedProducer.Generation generation, int records)
+    public AppendCall(SharedProducer.Generation generation, int records, ClientVoice voice)
     {
-        _generation = generation;
+        (_generation, _voice) = (generation, voice);
         _waiting = records;
         Reported = OnReported;
     }
@@ -312,6 +306,6 @@ internal sealed class AppendCall
 
         if (Interlocked.Decrement(ref _waiting) > 0) return;
         if (_error is null) _ended.TrySetResult();
-        else _ended.TrySetException(KafkaFaults.Unavailable($"Appending to {_where} failed", _error));
+        else _ended.TrySetException(KafkaFaults.Unavailable($"Appending to {_where} failed", _error, _voice));
     }
 }

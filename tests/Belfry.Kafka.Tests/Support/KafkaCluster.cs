@@ -23,7 +23,9 @@ internal sealed class KafkaCluster : IAsyncDisposable
     public string Bootstrap { get; }
 
     /// <param name="brokers">With three each record is kept three times, and two must have it.</param>
-    public static async Task<KafkaCluster> StartAsync(int brokers)
+    /// <param name="port">The first broker's; default: a free one.</param>
+    /// <param name="settings">Of each broker, as name=value; they win over what the script sets.</param>
+    public static async Task<KafkaCluster> StartAsync(int brokers, int? port = null, IReadOnlyList<string>? settings = null)
     {
         var script = KafkaBroker.ScriptOrSkip();
         var folder = Directory.CreateTempSubdirectory("belfry-kafka-").FullName;
@@ -37,8 +39,8 @@ internal sealed class KafkaCluster : IAsyncDisposable
         })!;
         string[] words =
         [
-            "start", folder, "--brokers", $"{brokers}", "--port", $"{KafkaBroker.FreePorts(brokers)}",
-            .. Settings.SelectMany(setting => (string[])["--set", setting]),
+            "start", folder, "--brokers", $"{brokers}", "--port", $"{port ?? KafkaBroker.FreePorts(brokers)}",
+            .. Settings.Concat(settings ?? []).SelectMany(setting => (string[])["--set", setting]),
         ];
         var start = new ProcessStartInfo(script, words) { RedirectStandardOutput = true, RedirectStandardError = true };
         // Brokers of minutes start sooner when their code is not compiled twice.
