@@ -23,6 +23,10 @@ internal static class KafkaFaults
     public static bool IsNoGroup(ListConsumerGroupOffsetsException fault) =>
         fault.Error.Code == ErrorCode.GroupIdNotFound || fault.Results.Exists(result => result.Error.Code == ErrorCode.GroupIdNotFound);
 
+    /// <summary>The broker asked is not the group's coordinator, or not yet.</summary>
+    public static bool IsNoCoordinator(Error error) => error.Code is
+        ErrorCode.NotCoordinatorForGroup or ErrorCode.GroupCoordinatorNotAvailable or ErrorCode.GroupLoadInProgress;
+
     /// <summary>The group has gone on without this member.</summary>
     public static bool IsLoss(Error error) =>
         error.Code is ErrorCode.UnknownMemberId or ErrorCode.IllegalGeneration or ErrorCode.FencedInstanceId or ErrorCode.StaleMemberEpoch

@@ -133,25 +133,25 @@ public sealed class KafkaInspector : IDisposable
         _readers.Dispose();
     }
 
-    private async Task<Dictionary<string, int>> MembersAsync(IReadOnlyList<string> names, CancellationToken cancel)
-    {
-        var groups = await _readers.AskCoordinatorAsync(Asking("the groups' members"), async admin =>
+    private Task<Dictionary<string, int>> MembersAsync(IReadOnlyList<string> names, CancellationToken cancel) =>
+        _readers.AskCoordinatorAsync(Asking("the groups' members"), async admin =>
         {
+            List<ConsumerGroupDescription> groups;
             try
             {
-                return (await admin.DescribeConsumerGroupsAsync(
+                groups = (await admin.DescribeConsumerGroupsAsync(
                     names, new DescribeConsumerGroupsOptions { RequestTimeout = KafkaReaders.NoLimitOfTheClient }))
                     .ConsumerGroupDescriptions;
             }
             catch (DescribeConsumerGroupsException fault)
             {
-                return fault.Results.ConsumerGroupDescriptions;
+                groups = fault.Results.ConsumerGroupDescriptions;
             }
+
+            if (groups.Find(g => g.Error.IsError && g.Error.Code != ErrorCode.GroupIdNotFound) is { } refused)
+                throw new KafkaException(new Error(refused.Error.Code, $"group '{refused.GroupId}': {refused.Error.Reason}"));
+            return groups.ToDictionary(g => g.GroupId, g => g.Error.IsError ? 0 : g.Members.Count, StringComparer.Ordinal);
         }, cancel);
-        if (groups.FirstOrDefault(g => g.Error.IsError && g.Error.Code != ErrorCode.GroupIdNotFound) is { } refused)
-            throw KafkaFaults.Unavailable($"Asking for group '{refused.GroupId}' failed", refused.Error, _voice);
-        return groups.ToDictionary(g => g.GroupId, g => g.Error.IsError ? 0 : g.Members.Count, StringComparer.Ordinal);
-    }
 
     internal Task<IReadOnlyDictionary<TopicPartition, long>> CommittedAsync(string group, CancellationToken cancel) =>
         _readers.AskCoordinatorAsync<IReadOnlyDictionary<TopicPartition, long>>(Asking($"offsets of group '{group}'"), async admin =>

@@ -11,6 +11,7 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, C
 {
     private const int ReadersMax = 4;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan AskAgainFirst = TimeSpan.FromMilliseconds(100);
 
     // By Kafka's protocol (ListOffsets) these times stand for a partition's two ends.
     private static readonly Timestamp Earliest = new(-2, TimestampType.NotAvailable);
@@ -53,25 +54,29 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, C
     /// coordinator (any more), librdkafka 2.15.1 tells its own group to look for it, and a client that has none ends the process
     /// (<c>rd_kafka_handle_OffsetFetch</c>). And without a limit of the client's: it goes on looking for the coordinator of a question that
     /// has reached its limit, uses what it has freed once that is there, and the process ends (<c>rd_kafka_admin_coord_request</c>). So the
-    /// limit is kept here, and the client is given up with the question.
+    /// limit is kept here, and the client is given up with the question. A broker that is not the coordinator, or not yet, as in the moment
+    /// in which the first group of all is asked for, is passed over by asking anew.
     /// </summary>
     /// <param name="what">Begins the sentence of a failure.</param>
     /// <param name="ask">With <see cref="NoLimitOfTheClient"/> as the request's limit.</param>
     /// <param name="cancel">Gives up.</param>
     /// <exception cref="LogUnavailableException">Not answered, or refused for now.</exception>
-    public Task<T> AskCoordinatorAsync<T>(string what, Func<IAdminClient, Task<T>> ask, CancellationToken cancel) => UseAsync(
-        async reader =>
+    public async Task<T> AskCoordinatorAsync<T>(string what, Func<IAdminClient, Task<T>> ask, CancellationToken cancel)
+    {
+        var startedAt = time.GetTimestamp();
+        for (var wait = AskAgainFirst; ; wait *= 2)
         {
-            using var admin = new DependentAdminClientBuilder(reader.Handle).Build();
             try
             {
-                return await ask(admin).WaitAsync(options.RequestTimeout, time, cancel);
+                return await UseAsync(reader => AskAsync(reader, what, ask, cancel), what, cancel);
             }
-            catch (TimeoutException fault)
+            catch (LogUnavailableException fault) when (fault.InnerException is KafkaException inner
+                && KafkaFaults.IsNoCoordinator(inner.Error) && time.GetElapsedTime(startedAt) + wait < options.RequestTimeout)
             {
-                throw new LogUnavailableException($"{what} was not answered within {options.RequestTimeout}{voice.Why()}.", fault);
+                await Task.Delay(wait, time, cancel);
             }
-        }, what, cancel);
+        }
+    }
 
     /// <summary>A client that subscribes to nothing, and so joins no group.</summary>
     /// <exception cref="LogUnavailableException">The client refuses its settings.</exception>
@@ -83,6 +88,20 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, C
     {
         _closed = true;
         while (_idle.TryPop(out var reader)) reader.Dispose();
+    }
+
+    private async Task<T> AskAsync<T>(
+        IConsumer<byte[], byte[]> reader, string what, Func<IAdminClient, Task<T>> ask, CancellationToken cancel)
+    {
+        using var admin = new DependentAdminClientBuilder(reader.Handle).Build();
+        try
+        {
+            return await ask(admin).WaitAsync(options.RequestTimeout, time, cancel);
+        }
+        catch (TimeoutException fault)
+        {
+            throw new LogUnavailableException($"{what} was not answered within {options.RequestTimeout}{voice.Why()}.", fault);
+        }
     }
 
     private async Task<T> UseAsync<T>(
