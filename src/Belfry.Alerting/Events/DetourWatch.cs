@@ -9,6 +9,9 @@ internal enum EventWay
 {
     Log,
 
+    /// <summary>To the log, since the store is away: nobody knows what is in the lane, and nobody can publish it.</summary>
+    LogUnseen,
+
     /// <summary>Into the lane, behind others of its key.</summary>
     Behind,
 
@@ -193,7 +196,7 @@ internal sealed partial class DetourWatch(IOutboxStore store, string lane, TimeP
     private Decision Decide_NeedsLock(string orderingKey, Func<bool> logIsThere, long now)
     {
         if (_view is not { } view || Since(view.At, now) >= ViewLife)
-            return _outcomes.IsAway ? new(EventWay.Log, IsFinal: true) : new(EventWay.BehindUnseen, IsFinal: false);
+            return _outcomes.IsAway ? new(EventWay.LogUnseen, IsFinal: true) : new(EventWay.BehindUnseen, IsFinal: false);
         var ours = _own.TryGetValue(orderingKey, out var own);
         var waits = ours || view.Shows(orderingKey);
         return waits ? new(EventWay.Behind, IsFinal: own.UnderWay > 0 || !logIsThere()) : new(EventWay.Log, IsFinal: true);

@@ -43,7 +43,7 @@ public sealed partial class EventDetour
     }
 
     /// <summary>True while some of it may not be published yet, by what was seen last.</summary>
-    public bool HasSome(string orderingKey) => _watch.HasSome(orderingKey);
+    internal bool HasSome(string orderingKey) => _watch.HasSome(orderingKey);
 
     /// <summary>
     /// Where an event that has arrived goes first. At once, unless no event has come for a while, the store is slow, or its service's

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Belfry.Deliveries;
 using Belfry.Log;
 using Belfry.Outbox;
@@ -37,6 +38,10 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
     /// <summary>A timer that comes later than this: the process stood still, and what it waited for may be there.</summary>
     private static readonly TimeSpan StandsStill = TimeSpan.FromMilliseconds(100);
 
+    private static readonly Counter<long> Accepted = new Meter("Belfry.Alerting.Events").CreateCounter<long>(
+        "belfry.events.accepted", description: "Events made durable, by where and why.");
+
+    private readonly long[] _accepted = new long[Enum.GetValues<EventRoute>().Length];
     private readonly Lock _lock = new();
     private readonly CircuitBreaker _breaker = new(
         new BreakerOptions { FailuresToOpen = 3, OpenFor = TimeSpan.FromSeconds(1), OpenForMax = TimeSpan.FromSeconds(10) });
@@ -45,34 +50,44 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
     /// <exception cref="LogUnavailableException">It may be durable all the same; a repeat does no harm. So with the next two.</exception>
     /// <exception cref="StoreUnavailableException">Log and store are away.</exception>
     /// <exception cref="TimeoutException">Neither acknowledged in time.</exception>
-    public ValueTask AppendAsync(OutgoingRecord record, CancellationToken cancel) => detour is null
-        ? WithinAsync(log.AppendAsync([record], cancel), AppendTimeMax, cancel)
-        : AppendOrDetourAsync(detour, record, cancel);
+    public async ValueTask AppendAsync(OutgoingRecord record, CancellationToken cancel)
+    {
+        var route = EventRoute.Log;
+        if (detour is null) await WithinAsync(log.AppendAsync([record], cancel), AppendTimeMax, cancel);
+        else route = await AppendOrDetourAsync(detour, record, cancel);
+        Interlocked.Increment(ref _accepted[(int)route]);
+        Accepted.Add(1, KeyValuePair.Create("route", (object?)NameOf(route)));
+    }
 
-    private async ValueTask AppendOrDetourAsync(EventDetour detour, OutgoingRecord record, CancellationToken cancel)
+    /// <summary>How many events have gone so.</summary>
+    internal long CountOf(EventRoute route) => Volatile.Read(ref _accepted[(int)route]);
+
+    private async ValueTask<EventRoute> AppendOrDetourAsync(EventDetour detour, OutgoingRecord record, CancellationToken cancel)
     {
         var began = time.GetTimestamp();
         for (var isLast = false; ; isLast = true)
         {
             // While some of a service wait there, whoever took them in, later ones go behind them, or they would overtake.
             var way = await detour.WayAsync(record.OrderingKey, LogIsThere, cancel);
-            if (way == EventWay.Log && await TryLogAsync(record, cancel)) return;
+            var isBehind = way is EventWay.Behind or EventWay.BehindUnseen;
+            var route = isBehind ? EventRoute.OutboxBehind : await TryLogAsync(record, cancel);
+            if (route == EventRoute.Log) return way == EventWay.LogUnseen ? EventRoute.LogPast : route;
             var timeMax = way == EventWay.BehindUnseen ? UnseenWriteMax : WriteMax;
-            if (way != EventWay.Log) timeMax = Shorter(timeMax, BehindMax - time.GetElapsedTime(began));
+            if (isBehind) timeMax = Shorter(timeMax, BehindMax - time.GetElapsedTime(began));
             var writeBegan = time.GetTimestamp();
             try
             {
                 await detour.TakeAsync(record, timeMax, cancel);
-                return;
+                return route;
             }
-            catch (Exception fault) when (way != EventWay.Log && fault is (StoreUnavailableException or TimeoutException))
+            catch (Exception fault) when (isBehind && fault is (StoreUnavailableException or TimeoutException))
             {
                 // It may be this process that was frozen for as long: so it asks once more whether the store is there, and its time
                 // begins anew. If not, those that wait cannot be published either way: to be taken counts for more than to be in order.
                 if (time.GetElapsedTime(writeBegan) > timeMax + StandsStill) began = time.GetTimestamp();
                 if (!isLast && BehindMax - time.GetElapsedTime(began) > 2 * BehindMin) continue;
-                if (!await TryLogAsync(record, cancel)) throw;
-                return;
+                if (await TryLogAsync(record, cancel) != EventRoute.Log) throw;
+                return EventRoute.LogPast;
             }
         }
     }
@@ -90,19 +105,20 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
 
     private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other > BehindMin ? other : BehindMin;
 
-    private async ValueTask<bool> TryLogAsync(OutgoingRecord record, CancellationToken cancel)
+    /// <summary>The log, or why the event goes elsewhere.</summary>
+    private async ValueTask<EventRoute> TryLogAsync(OutgoingRecord record, CancellationToken cancel)
     {
-        if (TryEnter() is not { } permit) return false;
+        if (TryEnter() is not { } permit) return EventRoute.OutboxAway;
         try
         {
             await WithinAsync(log.AppendAsync([record], cancel), LogTimeMax, cancel);
             lock (_lock) _breaker.Succeeded(permit);
-            return true;
+            return EventRoute.Log;
         }
         catch (Exception fault) when (fault is LogUnavailableException or TimeoutException)
         {
             lock (_lock) _breaker.Failed(permit, Monotonic);
-            return false;
+            return EventRoute.OutboxSlow;
         }
         catch
         {
@@ -115,6 +131,15 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
     {
         lock (_lock) return _breaker.TryEnter(Monotonic, out _);
     }
+
+    private static string NameOf(EventRoute route) => route switch
+    {
+        EventRoute.Log => "log",
+        EventRoute.OutboxSlow => "outbox_slow",
+        EventRoute.OutboxAway => "outbox_away",
+        EventRoute.OutboxBehind => "outbox_behind",
+        _ => "log_past",
+    };
 
     private TimeSpan Monotonic => time.GetElapsedTime(0);
 
@@ -137,4 +162,22 @@ public sealed class EventInlet(IPartitionedLog log, EventDetour? detour, TimePro
             throw new TimeoutException($"Not acknowledged within {timeMax}.");
         }
     }
+}
+
+/// <summary>Where an event was made durable, and why there.</summary>
+internal enum EventRoute
+{
+    Log,
+
+    /// <summary>In the outbox: the log refused it or did not acknowledge it in time.</summary>
+    OutboxSlow,
+
+    /// <summary>In the outbox: the log has failed so often that it is left alone for a while.</summary>
+    OutboxAway,
+
+    /// <summary>In the outbox, behind others of its service, or since nobody knows what waits there.</summary>
+    OutboxBehind,
+
+    /// <summary>On the log, maybe past others of its service that wait in an outbox that is away.</summary>
+    LogPast,
 }

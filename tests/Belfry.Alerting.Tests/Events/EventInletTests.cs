@@ -75,6 +75,7 @@ public sealed class EventInletTests : IAsyncDisposable
         await TakeAsync("service-5", "5");
         await TakeAsync("service-6", "6");
         _log.Appended.ShouldBe(["5", "6"]);
+        ShouldHaveGone((EventRoute.OutboxSlow, 3), (EventRoute.OutboxAway, 1), (EventRoute.Log, 2));
     }
 
     [Fact]
@@ -91,6 +92,7 @@ public sealed class EventInletTests : IAsyncDisposable
         _log.Appended.ShouldBe(["3", "1", "2"]);
         await TakeAsync("a", "4");
         _log.Appended.ShouldBe(["3", "1", "2", "4"]);
+        ShouldHaveGone((EventRoute.OutboxSlow, 1), (EventRoute.OutboxBehind, 1), (EventRoute.Log, 2));
     }
 
     [Fact]
@@ -231,6 +233,13 @@ public sealed class EventInletTests : IAsyncDisposable
         _log.Fault = new LogUnavailableException("away");
         await Should.ThrowAsync<LogUnavailableException>(async () => await inlet.AppendAsync(Record("a", "1"), default));
         _store.Writes.ShouldBe(0);
+    }
+
+    /// <summary>So many by each of these routes, and none by others.</summary>
+    private void ShouldHaveGone(params (EventRoute Route, long Count)[] counts)
+    {
+        foreach (var route in Enum.GetValues<EventRoute>())
+            _inlet.CountOf(route).ShouldBe(counts.FirstOrDefault(pair => pair.Route == route).Count, $"{route}");
     }
 
     private void Start() => _running = Task.Run(() => _detour.RunAsync(_stop.Token));

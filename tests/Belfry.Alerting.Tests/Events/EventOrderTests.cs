@@ -111,6 +111,7 @@ public sealed class EventOrderTests : IDisposable
         await SendAsync(_two, "a", "5").WaitAsync(Patience);
         _store.Writes.ShouldBe(writes, "nobody has to wait for a store that was found away");
         _log.Appended.ShouldBe(["2", "3", "4", "5"]);
+        (_two.Inlet.CountOf(EventRoute.Log), _two.Inlet.CountOf(EventRoute.LogPast)).ShouldBe((2, 2), "the last two may have overtaken");
     }
 
     [Fact]
