@@ -38,15 +38,20 @@ public sealed class PostgresTaskStore(PostgresDatabase database) : ITaskStore
 
     /// <summary>Takes the epoch that another database has counted: from now on older ones are refused here as well.</summary>
     /// <exception cref="OwnershipLostException">A newer one is here already.</exception>
-    internal async ValueTask FenceAsync(TaskPartition partition, long epoch, CancellationToken cancel)
+    internal async ValueTask FenceAsync(TopicPartition source, long epoch, CancellationToken cancel)
     {
-        await EnsureWindowIndexAsync(partition.Partitions, cancel);
-        var source = partition.Source;
         var raised = await database.WriteAsync(
             connection => connection.Statement(TaskTables.Fence, Of(source.Topic), Of(source.Partition), Of(epoch)).RunAsync(cancel),
             cancel);
         if (raised == 0) throw new OwnershipLostException($"{source} has a newer epoch than {epoch} in '{database.Name}'.");
     }
+
+    /// <summary>The epochs below which nobody writes for a retired topic.</summary>
+    internal async ValueTask<IReadOnlyList<(TopicPartition Source, long Epoch)>> RetiredOwnersAsync(CancellationToken cancel) =>
+        await database.ReadAsync(
+            connection => connection.Statement(TaskTables.RetiredOwners)
+                .ListAsync(row => (new TopicPartition(row.Text(0), row.GetInt32(1)), row.GetInt64(2)), cancel),
+            cancel);
 
     public async ValueTask ApplyAsync(TaskBatch batch, CancellationToken cancel)
     {

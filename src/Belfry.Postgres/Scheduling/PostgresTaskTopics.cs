@@ -23,8 +23,9 @@ public sealed class PostgresTaskTopics(PostgresDatabase database)
         await database.ReadAsync(connection => EpochsAsync(connection, topic, "", cancel), cancel);
 
     /// <summary>
-    /// Retires <paramref name="from"/> for <paramref name="to"/>, in one transaction: from its commit on no owner of the old topic writes,
-    /// and none takes over. Call only once everything that is in the old topic is in the store.
+    /// Retires <paramref name="from"/> for <paramref name="to"/>, in one transaction: from its commit on no owner of the old topic writes
+    /// to this database, and none takes over; further ones refuse them before the new topic has an owner. Call only once everything that
+    /// is in the old topic is in the store.
     /// </summary>
     /// <param name="from">The current topic.</param>
     /// <param name="to">The next generation; the log has it.</param>

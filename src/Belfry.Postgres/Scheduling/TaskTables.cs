@@ -47,6 +47,10 @@ internal static class TaskTables
         on conflict (topic, partition_no) do update set epoch = excluded.epoch where task_owner.epoch <= excluded.epoch
         """;
 
+    public const string RetiredOwners = """
+        select topic, partition_no, epoch from task_owner join task_topic using (topic) where retired_ms is not null
+        """;
+
     public const string Advance = "update task_owner set position = $4 where topic = $1 and partition_no = $2 and epoch = $3";
 
     public const string Epoch = "select epoch from task_owner where topic = $1 and partition_no = $2";

@@ -5,18 +5,29 @@ namespace Belfry.Postgres;
 
 /// <summary>
 /// Tasks over several databases by the bucket of their ordering id. A take-over counts in the first one and then puts the new epoch into
-/// every other, so that a former owner is refused by all before the new one reads. A batch goes to the others first and to home last,
+/// every other, so that a former owner is refused by all before the new one reads; so are former owners of topics that are retired by then,
+/// which home alone knows. A batch goes to the others first and to home last,
 /// together with the position: when it is cut off between, the position still lies before rows that are there, and reading their records
 /// again changes nothing.
 /// </summary>
 internal sealed class ShardedTaskStore(IReadOnlyList<PostgresTaskStore> shards) : ITaskStore
 {
+    // Former owners of topics below this generation are refused by all.
+    private volatile int _generation = 1;
+
     private PostgresTaskStore Home => shards[0];
 
     public async ValueTask<TaskOwnership> TakeOverAsync(TaskPartition partition, CancellationToken cancel)
     {
         var ownership = await Home.TakeOverAsync(partition, cancel);
-        await Task.WhenAll(shards.Skip(1).Select(shard => shard.FenceAsync(partition, ownership.Epoch, cancel).AsTask()));
+        if (partition.Generation > _generation)
+        {
+            foreach (var (source, epoch) in await Home.RetiredOwnersAsync(cancel)) await FenceAsync(source, epoch, cancel);
+            _generation = partition.Generation;
+        }
+
+        await Task.WhenAll(shards.Skip(1).Select(shard => shard.PrepareAsync(partition.Partitions, cancel).AsTask()));
+        await FenceAsync(partition.Source, ownership.Epoch, cancel);
         return ownership;
     }
 
@@ -67,6 +78,9 @@ internal sealed class ShardedTaskStore(IReadOnlyList<PostgresTaskStore> shards) 
             if (forgotten < max) forgotten += await shard.ForgetAsync(beforeMs, max - forgotten, cancel);
         return forgotten;
     }
+
+    private Task FenceAsync(TopicPartition source, long epoch, CancellationToken cancel) =>
+        Task.WhenAll(shards.Skip(1).Select(shard => shard.FenceAsync(source, epoch, cancel).AsTask()));
 
     private int ShardOf(string orderingId) => PostgresShards.ShardOf(Partitioner.Hash(orderingId), shards.Count);
 

@@ -41,6 +41,15 @@ public class MigrateCommandTests
                 select (select count(*) from {options.Schema}.delivery) + (select count(*) from {options.Schema}.task) +
                     (select count(*) from pg_indexes where schemaname = '{options.Schema}' and indexname = 'task_window_5')
                 """)).ShouldBe(1, database);
+
+        // Once one holds anything, their order is for life.
+        await TestCluster.RunAsync(
+            further, $"insert into {options.Schema}.task_owner (topic, partition_no, epoch, position) values ('t', 0, 1, 1)");
+        config = await BelfryCommand.ConfigureAsync(
+            folder, "127.0.0.1:1", further, options.Schema, partitions: 5, shards: [options.ConnectionString]);
+        var (code, output) = await BelfryCommand.RunAsync("migrate", "--config", config);
+        (code, output.Trim().Split('\n').Length).ShouldBe((1, 1), output);
+        output.ShouldContain("Postgres:Shards in their order");
         await TestCluster.DropAsync(further);
     }
 

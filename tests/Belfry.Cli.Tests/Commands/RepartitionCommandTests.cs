@@ -105,29 +105,6 @@ public class RepartitionCommandTests
     }
 
     [SkippableFact]
-    public async Task A_former_owner_is_refused_by_every_database_even_where_nothing_was_left_to_store()
-    {
-        await using var cluster = await TestCluster.CreateAsync(partitions: 4, shards: 2);
-        var topic = (await cluster.TopicsAsync()).ScheduledTasks;
-        var log = await cluster.OpenLogAsync(await cluster.TopicsAsync());
-        var store = cluster.Shards.Tasks;
-        var partition = new TaskPartition(new TopicPartition(topic.Name, 0), topic.Partitions);
-        var former = await store.TakeOverAsync(partition, default);
-        var (code, output) = await BelfryCommand.EndAsync(Repartition(cluster));
-        code.ShouldBe(0, output);
-
-        var rows = Enumerable.Range(0, 200).Select(n => Row(former.Epoch, n)).Where(row => partition.Owns(row.Id.OrderingId)).ToList();
-        foreach (var row in rows)
-        {
-            var batch = new TaskBatch { Partition = partition, Epoch = former.Epoch, Tasks = [row], Position = 0 };
-            await Should.ThrowAsync<OwnershipLostException>(async () => await store.ApplyAsync(batch, default));
-        }
-
-        rows.Count.ShouldBeGreaterThan(20);
-        (await store.ListAsync(TaskState.Waiting, 0, 1_000, default)).ShouldBeEmpty();
-    }
-
-    [SkippableFact]
     public async Task Topics_are_listed_and_checked_by_generation()
     {
         await using var cluster = await TestCluster.CreateAsync(partitions: 4);
@@ -179,12 +156,6 @@ public class RepartitionCommandTests
         log, topics.ScheduledTasks, topics.SchedulerGroup(topics.ScheduledTasksGeneration), cluster.Shards.Tasks,
         [runs], new SchedulerOptions(), new ConsumerOptions(), TimeProvider.System, NullLoggerFactory.Instance,
         topics.ScheduledTasksGeneration);
-
-    private static StoredTask Row(long epoch, int n) => new()
-    {
-        Sequence = StoredTask.SequenceOf(epoch, n), Id = new ScheduledTaskId($"order-{n}", Kind, "u"), DueMs = 1, Generation = 1,
-        State = TaskState.Waiting, Offset = n,
-    };
 
     /// <summary>Counts the runs of each task.</summary>
     private sealed class Runs : ITaskHandler

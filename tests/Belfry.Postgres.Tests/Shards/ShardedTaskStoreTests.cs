@@ -58,6 +58,34 @@ public sealed class ShardedTaskStoreTests : TaskStoreSpec
     }
 
     [Fact]
+    public async Task A_former_owner_of_a_retired_topic_is_refused_by_every_database_before_the_next_topic_has_an_owner()
+    {
+        var store = await OpenAsync();
+        var old = (await store.TakeOverAsync(Partition, default)).Epoch;
+        await using var home = _shards!.OpenOne(0);
+
+        // One that hangs between home and the others.
+        var late = (await new PostgresTaskStore(home).TakeOverAsync(Partition, default)).Epoch;
+        var (topics, next) = (new PostgresTaskTopics(home), new TaskTopic(2, "scheduled-tasks.g2", 2));
+        var epochs = await topics.EpochsAsync(Partition.Source.Topic, default);
+        (await topics.SwitchAsync(new TaskTopic(1, Partition.Source.Topic, 1), next, epochs, DateTimeOffset.UnixEpoch, default))
+            .ShouldBeTrue();
+
+        var owner = await OpenAsync();
+        await owner.TakeOverAsync(new TaskPartition(new TopicPartition(next.Name, 0), next.Partitions, next.Generation), default);
+        foreach (var row in Rows(old, 20))
+            await Should.ThrowAsync<OwnershipLostException>(async () => await store.ApplyAsync(Batch(old, 1, row), default));
+        for (var number = 1; number < 3; number++)
+        {
+            await using var database = _shards!.OpenOne(number);
+            await Should.ThrowAsync<OwnershipLostException>(
+                async () => await new PostgresTaskStore(database).FenceAsync(Partition.Source, late, default));
+        }
+
+        (await WindowAsync(store)).Tasks.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task A_batch_cut_off_before_home_leaves_the_position_before_its_rows_and_may_be_repeated()
     {
         var store = await OpenAsync();

@@ -48,15 +48,11 @@ internal sealed class TaskRepartition(ClusterOptions options, Func<string, Cance
             var next = await NextAsync(brokers, topics, current, partitions, cancel);
             await log.DeclareAsync(
                 [topics.ScheduledTasks, topics.ScheduledTasks with { Name = next.Name, Partitions = next.Partitions }], cancel);
+            await shards.PrepareTasksAsync(next.Partitions, cancel);
             await reached("made", cancel);
 
             await DrainAsync(brokers, shards.Tasks, log, topics, group, cancel);
             await reached("drained", cancel);
-
-            // Whoever owned a partition, and hangs, is refused by every database from here on: the switch sees to one of them only.
-            foreach (var partition in PartitionsOf(current.Name, current.Partitions))
-                await shards.Tasks.TakeOverAsync(new TaskPartition(partition, current.Partitions, current.Generation), cancel);
-            await shards.PrepareTasksAsync(next.Partitions, cancel);
 
             // In this order: whoever joins after the look takes over after the epochs were read, and the switch sees that.
             var epochs = await store.EpochsAsync(current.Name, cancel);
@@ -106,7 +102,8 @@ internal sealed class TaskRepartition(ClusterOptions options, Func<string, Cance
         KafkaInspector brokers, ITaskStore store, KafkaLog log, Topics topics, string group, CancellationToken cancel)
     {
         var topic = topics.ScheduledTasks;
-        var offsets = await brokers.OffsetsAsync([.. PartitionsOf(topic.Name, topic.Partitions)], cancel);
+        var offsets = await brokers.OffsetsAsync(
+            [.. Enumerable.Range(0, topic.Partitions).Select(n => new TopicPartition(topic.Name, n))], cancel);
         var left = await LeftAsync(brokers, group, offsets, cancel);
         if (left == 0) return;
         var worker = new SchedulerWorker(
@@ -135,9 +132,6 @@ internal sealed class TaskRepartition(ClusterOptions options, Func<string, Cance
             await running;
         }
     }
-
-    private static IEnumerable<TopicPartition> PartitionsOf(string topic, int partitions) =>
-        Enumerable.Range(0, partitions).Select(n => new TopicPartition(topic, n));
 
     private static async Task<long> LeftAsync(
         KafkaInspector brokers, string group, IReadOnlyDictionary<TopicPartition, (long Start, long End)> offsets, CancellationToken cancel)
