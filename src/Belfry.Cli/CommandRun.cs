@@ -49,8 +49,8 @@ internal static class CommandRun
             return Failed;
         }
         catch (Exception fault) when (fault is InvalidOperationException or LogUnavailableException or StoreUnavailableException
-            or PostgresSchemaException or ShardLayoutException or TopicMismatchException or OwnershipLostException or DbException or ArgumentException
-            or IOException or UnauthorizedAccessException)
+            or PostgresSchemaException or ShardLayoutException or TopicMismatchException or OwnershipLostException or DbException
+            or ArgumentException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync(fault.Message);
             return Failed;
