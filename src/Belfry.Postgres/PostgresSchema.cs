@@ -16,6 +16,16 @@ public sealed class PostgresSchemaException(string message) : Exception(message)
 /// <summary>One forward-only script: the number orders, the checksum tells whether it changed after it was applied.</summary>
 internal sealed record PostgresScript(int Number, string Name, string Sql)
 {
+    private const string Word = "-- runs with ";
+
+    /// <summary>
+    /// Programs that know this script run on what this one leaves: its first line says so, <c>-- runs with 3</c>, where older ones do,
+    /// which is how instances are updated one after the other.
+    /// </summary>
+    public int RunsWith { get; } = Sql.StartsWith(Word, StringComparison.Ordinal)
+        ? int.Parse(Sql.AsSpan(Word.Length, Sql.IndexOf('\n', StringComparison.Ordinal) - Word.Length), CultureInfo.InvariantCulture)
+        : Number;
+
     public string Checksum { get; } =
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Sql.ReplaceLineEndings("\n"))));
 }
@@ -92,34 +102,42 @@ public static class PostgresSchema
     {
         var there = await connection.Statement("select count(*) from pg_namespace where nspname = $1", Of(schema)).OneAsync(cancel);
         if (there == 0) await connection.Statement($"create schema \"{schema}\"").RunAsync(cancel);
-        there = await connection.Statement(
-            "select count(*) from pg_tables where schemaname = $1 and tablename = 'schema_migration'", Of(schema)).OneAsync(cancel);
-        if (there > 0) return;
-        await connection.Statement("""
-            create table schema_migration (
-                number integer primary key, name text not null, checksum text not null, applied_ms bigint not null)
-            """).RunAsync(cancel);
+        var columns = await connection.Statement("""
+            select count(*) from pg_attribute
+            where attrelid = to_regclass(quote_ident($1) || '.schema_migration') and attnum > 0 and not attisdropped
+            """, Of(schema)).OneAsync(cancel);
+        if (columns == 0)
+            await connection.Statement("""
+                create table schema_migration (
+                    number integer primary key, name text not null, checksum text not null, applied_ms bigint not null, runs_with integer)
+                """).RunAsync(cancel);
+        else if (columns < 5) await connection.Statement("alter table schema_migration add column runs_with integer").RunAsync(cancel);
     }
 
-    private static async ValueTask<Dictionary<int, (string Name, string Checksum)>> AppliedAsync(
+    private static async ValueTask<Dictionary<int, (string Name, string Checksum, int RunsWith)>> AppliedAsync(
         NpgsqlConnection connection, CancellationToken cancel)
     {
-        var rows = await connection.Statement("select number, name, checksum from schema_migration")
-            .ListAsync(row => (Number: row.GetInt32(0), Name: row.GetString(1), Checksum: row.GetString(2)), cancel);
-        return rows.ToDictionary(row => row.Number, row => (row.Name, row.Checksum));
+        var rows = await connection.Statement("select number, name, checksum, coalesce(runs_with, number) from schema_migration")
+            .ListAsync(row => (row.GetInt32(0), (Name: row.GetString(1), Checksum: row.GetString(2), RunsWith: row.GetInt32(3))), cancel);
+        return rows.ToDictionary();
     }
 
     private static void Check(
-        string schema, IReadOnlyList<PostgresScript> scripts, IReadOnlyDictionary<int, (string Name, string Checksum)> applied)
+        string schema, IReadOnlyList<PostgresScript> scripts,
+        IReadOnlyDictionary<int, (string Name, string Checksum, int RunsWith)> applied)
     {
         var known = scripts.ToDictionary(script => script.Number);
         var newest = scripts.Count == 0 ? 0 : scripts.Max(script => script.Number);
-        foreach (var (number, (name, checksum)) in applied.OrderBy(row => row.Key))
+        foreach (var (number, (name, checksum, runsWith)) in applied.OrderBy(row => row.Key))
         {
             if (!known.TryGetValue(number, out var script))
+            {
+                if (number > newest && runsWith <= newest) continue;
                 throw new PostgresSchemaException(
                     $"Schema '{schema}' has migration {number} ('{name}'), which this program does not know (its newest is {newest}): " +
                     "it was made by a newer program; run that one.");
+            }
+
             if (script.Checksum != checksum)
                 throw new PostgresSchemaException(
                     $"Migration {number} ('{name}') of schema '{schema}' was applied with checksum {checksum}, and this program's has " +
@@ -133,8 +151,9 @@ public static class PostgresSchema
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         await connection.Statement(script.Sql).RunAsync(cancel);
         await connection.Statement(
-            "insert into schema_migration (number, name, checksum, applied_ms) values ($1, $2, $3, $4)",
-            Of(script.Number), Of(script.Name), Of(script.Checksum), Of(now.ToUnixTimeMilliseconds())).RunAsync(cancel);
+            "insert into schema_migration (number, name, checksum, applied_ms, runs_with) values ($1, $2, $3, $4, $5)",
+            Of(script.Number), Of(script.Name), Of(script.Checksum), Of(now.ToUnixTimeMilliseconds()), Of(script.RunsWith))
+            .RunAsync(cancel);
         await transaction.CommitAsync(cancel);
     }
 

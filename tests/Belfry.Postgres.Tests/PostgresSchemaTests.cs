@@ -58,6 +58,37 @@ public sealed class PostgresSchemaTests
     }
 
     [Fact]
+    public async Task A_program_runs_on_newer_tables_that_say_so_as_while_instances_are_updated_one_after_the_other()
+    {
+        var options = TestSchema.Empty(await PostgresServer.GetAsync());
+        var scripts = PostgresSchema.Scripts;
+        var newer = new PostgresScript(
+            scripts.Count + 1, "0098-newer", $"-- runs with {scripts.Count}\ncreate table newer (id integer)");
+        (await PostgresSchema.RunAsync(options, [.. scripts, newer], default)).ShouldBe(scripts.Count + 1);
+        (await PostgresSchema.MigrateAsync(options, default)).ShouldBe(0);
+        var older = await Should.ThrowAsync<PostgresSchemaException>(
+            async () => await PostgresSchema.RunAsync(options, [.. scripts.SkipLast(1)], default));
+        older.Message.ShouldContain(scripts[^1].Name, Case.Sensitive, "that one does not say so");
+
+        var newest = new PostgresScript(scripts.Count + 2, "0099-newest", $"-- runs with {newer.Number}\ncreate table newest (id integer)");
+        await PostgresSchema.RunAsync(options, [.. scripts, newer, newest], default);
+        (await Should.ThrowAsync<PostgresSchemaException>(async () => await PostgresSchema.MigrateAsync(options, default)))
+            .Message.ShouldContain("0099-newest");
+    }
+
+    [Fact]
+    public async Task Tables_from_before_scripts_said_who_runs_on_them_are_taken_as_they_are()
+    {
+        var options = TestSchema.Empty(await PostgresServer.GetAsync());
+        await PostgresSchema.MigrateAsync(options, default);
+        await using (var database = PostgresDatabase.Open(options))
+            await database.WriteAsync(
+                connection => connection.Statement("alter table schema_migration drop column runs_with").RunAsync(default), default);
+        (await PostgresSchema.MigrateAsync(options, default)).ShouldBe(0);
+        (await PostgresSchema.MigrateAsync(options, default)).ShouldBe(0);
+    }
+
+    [Fact]
     public async Task An_applied_script_that_changed_is_refused_and_line_endings_are_no_change()
     {
         var options = TestSchema.Empty(await PostgresServer.GetAsync());
