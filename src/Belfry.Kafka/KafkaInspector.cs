@@ -32,7 +32,7 @@ public sealed class KafkaInspector : IDisposable
 
     private KafkaInspector(KafkaLogOptions options, ILogger logger)
     {
-        (_options, _voice) = (options, new ClientVoice(logger, TimeProvider.System));
+        (_options, _voice) = (options, new ClientVoice(logger, TimeProvider.System, options.Security.Login != KafkaLogin.None));
         try
         {
             _reader = KafkaReaders.Build(options, _voice);
