@@ -43,7 +43,7 @@ public sealed class KafkaInspector : IDisposable
         }
 
         _admin = new DependentAdminClientBuilder(_reader.Handle).Build();
-        _readers = new KafkaReaders(options, TimeProvider.System, _voice);
+        _readers = new KafkaReaders(options, TimeProvider.System, _voice, () => KafkaReaders.Build(options, _voice));
     }
 
     /// <summary>Opens it; no broker need answer yet.</summary>
