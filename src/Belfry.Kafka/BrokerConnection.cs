@@ -22,13 +22,16 @@ internal sealed class BrokerConnection : IAsyncDisposable
     private readonly TcpClient _client;
     private readonly KafkaLogOptions _options;
     private readonly string _broker;
+    private readonly List<X509Certificate2> _certificates = [];
     private Stream _stream = Stream.Null;
-    private X509Certificate2? _certificate;
     private Step _step;
     private int _asked;
 
     private BrokerConnection(KafkaLogOptions options, string broker) =>
         (_client, _options, _broker) = (new TcpClient { NoDelay = true }, options, broker);
+
+    /// <summary>What was read of the security settings' files; disposed of with this.</summary>
+    internal IReadOnlyList<X509Certificate2> Certificates => _certificates;
 
     /// <exception cref="LogUnavailableException">Not reached within the request timeout, or refused.</exception>
     public static async Task<BrokerConnection> OpenAsync(KafkaLogOptions options, string host, int port, CancellationToken cancel)
@@ -63,7 +66,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
     {
         await _stream.DisposeAsync();
         _client.Dispose();
-        _certificate?.Dispose();
+        foreach (var certificate in _certificates) certificate.Dispose();
     }
 
     private async Task<(byte[]? Body, int Bytes)> ExchangeAsync(
@@ -114,21 +117,24 @@ internal sealed class BrokerConnection : IAsyncDisposable
             {
                 TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck,
             };
-            settings.CertificateChainPolicy.CustomTrustStore.ImportFromPemFile(authorities);
-            if (settings.CertificateChainPolicy.CustomTrustStore.Count == 0)
-                throw new InvalidDataException($"'{authorities}' holds no certificate in PEM");
+            var trusted = settings.CertificateChainPolicy.CustomTrustStore;
+            trusted.ImportFromPemFile(authorities);
+            _certificates.AddRange(trusted);
+            if (trusted.Count == 0) throw new InvalidDataException($"'{authorities}' holds no certificate in PEM");
         }
 
         if (security is not { CertificateFile: { } file, KeyFile: { } keyFile }) return settings;
         var (pem, key) = (File.ReadAllText(file), File.ReadAllText(keyFile));
         // As the native client has it, the password of a key that is not encrypted is of no interest.
-        _certificate = security.KeyPassword is { } password && key.Contains("ENCRYPTED", StringComparison.Ordinal)
+        var certificate = security.KeyPassword is { } password && key.Contains("ENCRYPTED", StringComparison.Ordinal)
             ? X509Certificate2.CreateFromEncryptedPem(pem, key, password)
             : X509Certificate2.CreateFromPem(pem, key);
+        _certificates.Add(certificate);
         // The broker need not know the authorities between the certificate and the one that it trusts: the file brings them along.
         var chain = new X509Certificate2Collection();
         chain.ImportFromPem(pem);
-        settings.ClientCertificateContext = SslStreamCertificateContext.Create(_certificate, chain, offline: true);
+        _certificates.AddRange(chain);
+        settings.ClientCertificateContext = SslStreamCertificateContext.Create(certificate, chain, offline: true);
         return settings;
     }
 
@@ -195,16 +201,17 @@ internal sealed class BrokerConnection : IAsyncDisposable
         // Those of TLS refer to the one within.
         var reason = fault.GetBaseException().Message.TrimEnd('.');
         var security = _options.Security;
+        var signsIn = security.Login != KafkaLogin.None;
         return _step switch
         {
             Step.ReadingFiles => $"the files of the security settings cannot be used: {reason}",
             Step.Encrypting when fault is IOException => $"it hung up: {reason}: this port may not speak TLS",
-            Step.Encrypting => $"TLS failed: {reason}{ConnectionHints.For(reason)}",
+            Step.Encrypting => $"TLS failed: {reason}{ConnectionHints.For(reason, signsIn)}",
             Step.SigningIn when fault is EndOfStreamException && !security.Tls => $"it hung up: {reason}: this port may want TLS",
-            Step.SigningIn => $"signing in failed: {reason}{ConnectionHints.For(reason)}",
-            Step.Asking when fault is EndOfStreamException && security.Login == KafkaLogin.None =>
+            Step.SigningIn => $"signing in failed: {reason}{ConnectionHints.For(reason, signsIn)}",
+            Step.Asking when fault is EndOfStreamException && !signsIn =>
                 $"it hung up: {reason}: {(security.Tls ? "" : "this port may want TLS, or ")}the broker may want a sign-in",
-            _ => reason + ConnectionHints.For(reason),
+            _ => reason + ConnectionHints.For(reason, signsIn),
         };
     }
 

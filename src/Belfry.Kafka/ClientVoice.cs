@@ -5,20 +5,28 @@ using Microsoft.Extensions.Logging;
 namespace Belfry.Kafka;
 
 /// <summary>
-/// What native clients say. It goes to the program's own logging, and the last that they said of a connection is kept for a while: what was
-/// asked over one that never comes about ends as a timeout, which does not tell why. Any thread.
+/// What native clients say. It goes to the program's own logging, and the last that they said of a broker's connection is kept for a while:
+/// what was asked over one that never comes about ends as a timeout, which does not tell why. Any thread.
 /// </summary>
-internal sealed partial class ClientVoice(ILogger logger, TimeProvider time)
+/// <param name="logger">The program's.</param>
+/// <param name="time">Of how long ago it was.</param>
+/// <param name="signsIn">The clients have a login.</param>
+internal sealed partial class ClientVoice(ILogger logger, TimeProvider time, bool signsIn)
 {
     // The client repeats a trouble that stays the same every 30 s. Source: librdkafka 2.15.1, rd_kafka_broker_set_error.
     private static readonly TimeSpan KeptFor = TimeSpan.FromSeconds(40);
 
-    private volatile Trouble? _last;
+    // Above it the oldest is forgotten.
+    private const int BrokersMax = 16;
+
+    private readonly Lock _lock = new();
+
+    // Under the lock: each broker's last, the newest last.
+    private readonly List<Trouble> _last = [];
 
     public void Hear(LogMessage message)
     {
-        if (message.Facility == "FAIL")
-            _last = new Trouble(WithoutThread(message.Message) + ConnectionHints.For(message.Message), time.GetTimestamp());
+        if (message.Facility == "FAIL") Keep(WithoutThread(message.Message));
         // A connection that broke is a line a second while a broker is away: it is told of where an append or a poll fails.
         var level = message.Level switch
         {
@@ -29,10 +37,43 @@ internal sealed partial class ClientVoice(ILogger logger, TimeProvider time)
         Said(logger, level, message.Name, message.Facility, message.Message);
     }
 
-    /// <summary>What may have kept a request from its answer, to go behind a sentence about that; empty when nothing is known.</summary>
-    public string Why() => _last is { } last && time.GetElapsedTime(last.At) is var age && age < KeptFor
-        ? string.Create(CultureInfo.InvariantCulture, $"; a connection failed {age.TotalSeconds:0.0} s before: {last.Text}")
-        : "";
+    /// <summary>
+    /// What may have kept a request from its answer, to go behind a sentence about that; empty when nothing is known. It is of the broker
+    /// that failed last, which need not be the one that was asked: so it is named, and how many others failed.
+    /// </summary>
+    public string Why()
+    {
+        List<Trouble> recent;
+        lock (_lock) recent = _last.FindAll(trouble => time.GetElapsedTime(trouble.At) < KeptFor);
+        if (recent.Count == 0) return "";
+        var last = recent[^1];
+        var whose = last.Broker.Length > 0 ? $" to {last.Broker}" : "";
+        var others = recent.Count > 1 ? $" (and to {recent.Count - 1} more)" : "";
+        var before = time.GetElapsedTime(last.At).TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
+        return $"; a connection{whose} failed {before} s before{others}: {last.Text}";
+    }
+
+    private void Keep(string said)
+    {
+        var broker = BrokerOf(said);
+        lock (_lock)
+        {
+            _last.RemoveAll(trouble => trouble.Broker == broker);
+            _last.Add(new Trouble(broker, said + ConnectionHints.For(said, signsIn), time.GetTimestamp()));
+            if (_last.Count > BrokersMax) _last.RemoveAt(0);
+        }
+    }
+
+    /// <summary>
+    /// The client puts the broker's name before, as <c>ssl://host:port/1: </c>; what stands behind the port tells how it was learnt of, and
+    /// may be two things of one broker. Empty: none is named.
+    /// </summary>
+    private static string BrokerOf(string said)
+    {
+        var name = said.IndexOf(": ", StringComparison.Ordinal) is > 0 and var end ? said[..end] : "";
+        if (name.IndexOf("://", StringComparison.Ordinal) is >= 0 and var scheme) name = name[(scheme + 3)..];
+        return name.LastIndexOf('/') is > 0 and var place ? name[..place] : name;
+    }
 
     /// <summary>The client puts the name of its thread before: <c>[thrd:name]: </c>.</summary>
     private static string WithoutThread(string text) =>
@@ -43,5 +84,5 @@ internal sealed partial class ClientVoice(ILogger logger, TimeProvider time)
     [LoggerMessage(EventId = 1303, Message = "{Client}: {Facility}: {Text}")]
     private static partial void Said(ILogger logger, LogLevel level, string client, string facility, string text);
 
-    private sealed record Trouble(string Text, long At);
+    private sealed record Trouble(string Broker, string Text, long At);
 }

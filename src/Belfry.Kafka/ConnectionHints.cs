@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Belfry.Kafka;
 
 /// <summary>
@@ -6,13 +8,15 @@ namespace Belfry.Kafka;
 /// </summary>
 internal static class ConnectionHints
 {
-    // A connection that lived longer has ended for another reason than a refusal.
-    private const int DigitsOfMsMax = 3;
+    // A connection that lived longer has ended for another reason than a refusal. Source: rd_kafka_broker_set_error.
+    private const int RefusalMsMax = 2_000;
 
     /// <summary>To go behind what was said; empty where there is none.</summary>
-    public static string For(string said) => Find(said) is { } hint ? $": {hint}" : "";
+    /// <param name="said">By the client, or by what a stream threw.</param>
+    /// <param name="signsIn">Who signs in already need not be told to.</param>
+    public static string For(string said, bool signsIn) => Find(said, signsIn) is { } hint ? $": {hint}" : "";
 
-    private static string? Find(string said)
+    private static string? Find(string said, bool signsIn)
     {
         if (Says("certificate verify failed"))
             return "the broker's certificate must be signed by an authority that is trusted here, and for the name that the broker goes by";
@@ -21,7 +25,7 @@ internal static class ConnectionHints
         if (!Says("Disconnected")) return null;
         if (Says("in state SSL_HANDSHAKE")) return "this port may not speak TLS";
         if (Says("in state APIVERSION_QUERY") && !Says("ssl://")) return "this port may want TLS";
-        return EndedAtOnce(said) ? "the broker may want a sign-in" : null;
+        return !signsIn && EndedAtOnce(said) ? "the broker may want a sign-in" : null;
 
         bool Says(string words) => said.Contains(words, StringComparison.Ordinal);
     }
@@ -32,6 +36,6 @@ internal static class ConnectionHints
         const string Before = "(after ";
         var begin = said.LastIndexOf(Before, StringComparison.Ordinal) + Before.Length;
         var end = said.IndexOf("ms in state UP", begin < Before.Length ? said.Length : begin, StringComparison.Ordinal);
-        return end - begin is > 0 and <= DigitsOfMsMax;
+        return end > begin && int.TryParse(said.AsSpan(begin, end - begin), CultureInfo.InvariantCulture, out var ms) && ms < RefusalMsMax;
     }
 }

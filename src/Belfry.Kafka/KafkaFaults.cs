@@ -59,10 +59,33 @@ internal static class KafkaFaults
     public static LogUnavailableException Unavailable(string what, Error error, ClientVoice voice, Exception? inner = null) =>
         new($"{what}: {error.Reason} ({error.Code}){(IsSilence(error) ? voice.Why() : "")}", inner);
 
-    /// <summary>The error itself, or the first of a partition's.</summary>
-    public static Error Cause(KafkaException fault) => fault is TopicPartitionOffsetException { Results: var results }
-        ? results.FirstOrDefault(result => result.Error.IsError)?.Error ?? fault.Error
-        : fault.Error;
+    /// <summary>The error itself, or where several things were asked for, the first one's that was refused, with its name.</summary>
+    public static Error Cause(KafkaException fault)
+    {
+        var (what, error) = Parts(fault).FirstOrDefault(part => part.Error is { IsError: true });
+        return error is null ? fault.Error : what.Length == 0 ? error : new Error(error.Code, $"{what}: {error.Reason}");
+    }
+
+    /// <summary>The brokers refuse a right.</summary>
+    public static bool IsNoRight(Error error) => error.Code is
+        ErrorCode.TopicAuthorizationFailed or ErrorCode.GroupAuthorizationFailed or ErrorCode.ClusterAuthorizationFailed;
+
+    /// <summary>The administration's faults say no more themselves than that some part failed.</summary>
+    private static IEnumerable<(string What, Error? Error)> Parts(KafkaException fault) => fault switch
+    {
+        TopicPartitionOffsetException { Results: var all } => all.Select(one => ("", (Error?)one.Error)),
+        DescribeTopicsException { Results.TopicDescriptions: var all } => all.Select(one => ($"topic '{one.Name}'", (Error?)one.Error)),
+        DescribeConfigsException { Results: var all } => all.Select(one => ($"settings of '{one.ConfigResource.Name}'", (Error?)one.Error)),
+        ListOffsetsException { Result.ResultInfos: var all } => all.Select(one => one.TopicPartitionOffsetError)
+            .Select(one => ($"{one.Topic}/{one.Partition.Value}", (Error?)one.Error)),
+        ListConsumerGroupsException { Results.Errors: var all } => all.Select(one => ("", (Error?)one)),
+        DescribeConsumerGroupsException { Results.ConsumerGroupDescriptions: var all } =>
+            all.Select(one => ($"group '{one.GroupId}'", (Error?)one.Error)),
+        ListConsumerGroupOffsetsException { Results: var all } => all.SelectMany(one => one.Partitions
+            .Select(p => ($"group '{one.Group}', {p.Topic}/{p.Partition.Value}", (Error?)p.Error))
+            .Prepend(($"group '{one.Group}'", (Error?)one.Error))),
+        _ => [],
+    };
 }
 
 /// <summary>This member of the group cannot go on: the consumer must be built anew.</summary>

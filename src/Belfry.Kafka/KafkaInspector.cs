@@ -29,10 +29,14 @@ public sealed class KafkaInspector : IDisposable
     private readonly IConsumer<byte[], byte[]> _reader;
     private readonly IAdminClient _admin;
     private readonly KafkaReaders _readers;
+    private readonly Lock _lock = new();
+
+    // Under the lock: what the client has not answered, also where nobody waits for it any more.
+    private readonly HashSet<Task> _running = [];
 
     private KafkaInspector(KafkaLogOptions options, ILogger logger)
     {
-        (_options, _voice) = (options, new ClientVoice(logger, TimeProvider.System));
+        (_options, _voice) = (options, new ClientVoice(logger, TimeProvider.System, options.Security.Login != KafkaLogin.None));
         try
         {
             _reader = KafkaReaders.Build(options, _voice);
@@ -43,7 +47,7 @@ public sealed class KafkaInspector : IDisposable
         }
 
         _admin = new DependentAdminClientBuilder(_reader.Handle).Build();
-        _readers = new KafkaReaders(options, TimeProvider.System, _voice);
+        _readers = new KafkaReaders(options, TimeProvider.System, _voice, () => KafkaReaders.Build(options, _voice));
     }
 
     /// <summary>Opens it; no broker need answer yet.</summary>
@@ -60,8 +64,8 @@ public sealed class KafkaInspector : IDisposable
     /// <exception cref="LogUnavailableException">Not all brokers answered.</exception>
     public Task<IReadOnlyList<string>> GroupNamesAsync(CancellationToken cancel) => AskAsync("the groups", async () =>
     {
-        var listed = await _admin.ListConsumerGroupsAsync(new ListConsumerGroupsOptions { RequestTimeout = _options.RequestTimeout })
-            .WaitAsync(cancel);
+        var listed = await AnswerAsync(
+            _admin.ListConsumerGroupsAsync(new ListConsumerGroupsOptions { RequestTimeout = _options.RequestTimeout }), cancel);
         return (IReadOnlyList<string>)[.. listed.Valid.Select(group => group.GroupId).Order(StringComparer.Ordinal)];
     });
 
@@ -92,13 +96,19 @@ public sealed class KafkaInspector : IDisposable
     public Task<IReadOnlyList<string>> TopicNamesAsync(CancellationToken cancel) => AskAsync("the topics", async () =>
     {
         // The client's call blocks.
-        var found = await Task.Run(() => _admin.GetMetadata(_options.RequestTimeout), cancel);
+        var found = await AnswerAsync(Task.Run(() => _admin.GetMetadata(_options.RequestTimeout), CancellationToken.None), cancel);
         return (IReadOnlyList<string>)
             [.. found.Topics.Select(t => t.Topic).Where(t => !t.StartsWith("__", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
     });
 
-    /// <summary>The topics of these names that are there.</summary>
-    /// <exception cref="LogUnavailableException">Not answered.</exception>
+    /// <summary>How many partitions the topics of these names have that are there. Needs the right to describe the topics alone.</summary>
+    /// <exception cref="LogUnavailableException">Not answered, or a topic may not be described.</exception>
+    public Task<IReadOnlyDictionary<string, int>> PartitionsAsync(IReadOnlyList<string> names, CancellationToken cancel) =>
+        AskAsync("the topics", async () => (IReadOnlyDictionary<string, int>)(await DescribeAsync(names, cancel))
+            .ToDictionary(topic => topic.Name, topic => topic.Partitions.Count, StringComparer.Ordinal));
+
+    /// <summary>The topics of these names that are there, without settings where those may not be read.</summary>
+    /// <exception cref="LogUnavailableException">Not answered, or a topic may not be described.</exception>
     public Task<IReadOnlyList<TopicState>> TopicsAsync(IReadOnlyList<string> names, CancellationToken cancel) =>
         AskAsync("the topics", async () =>
         {
@@ -126,11 +136,38 @@ public sealed class KafkaInspector : IDisposable
         return census.Count;
     });
 
+    /// <summary>
+    /// Not while a question is waited for. Where one was given up by its token, the client ends in the background, once it has answered
+    /// that or <see cref="KafkaLogOptions.RequestTimeout"/> is over: its end would block meanwhile, and may not come amid a call that does.
+    /// </summary>
     public void Dispose()
     {
-        _admin.Dispose();
-        _reader.Dispose();
-        _readers.Dispose();
+        Task[] running;
+        lock (_lock) running = [.. _running];
+        if (running.Length == 0) End();
+        else _ = Task.WhenAll(running).ContinueWith(_ => End(), TaskScheduler.Default);
+
+        void End()
+        {
+            _admin.Dispose();
+            _reader.Dispose();
+            _readers.Dispose();
+        }
+    }
+
+    /// <summary>Waits for the client's answer until the caller gives it up.</summary>
+    private async Task<T> AnswerAsync<T>(Task<T> asked, CancellationToken cancel)
+    {
+        lock (_lock) _running.Add(asked);
+        _ = asked.ContinueWith(
+            ended =>
+            {
+                // Whose fault nobody waits for is of no interest.
+                _ = ended.Exception;
+                lock (_lock) _running.Remove(ended);
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return await asked.WaitAsync(cancel);
     }
 
     private Task<Dictionary<string, int>> MembersAsync(IReadOnlyList<string> names, CancellationToken cancel) =>
@@ -174,9 +211,10 @@ public sealed class KafkaInspector : IDisposable
         IReadOnlyList<TopicPartition> partitions, OffsetSpec which, CancellationToken cancel)
     {
         if (partitions.Count == 0) return [];
-        var answer = await _admin.ListOffsetsAsync(
-            partitions.Select(p => new TopicPartitionOffsetSpec { TopicPartition = KafkaRecords.ToKafka(p), OffsetSpec = which }),
-            new ListOffsetsOptions { RequestTimeout = _options.RequestTimeout }).WaitAsync(cancel);
+        var answer = await AnswerAsync(
+            _admin.ListOffsetsAsync(
+                partitions.Select(p => new TopicPartitionOffsetSpec { TopicPartition = KafkaRecords.ToKafka(p), OffsetSpec = which }),
+                new ListOffsetsOptions { RequestTimeout = _options.RequestTimeout }), cancel);
         return answer.ResultInfos.Select(info => info.TopicPartitionOffsetError)
             .ToDictionary(p => KafkaRecords.FromKafka(p.TopicPartition), p => p.Offset.Value);
     }
@@ -187,9 +225,10 @@ public sealed class KafkaInspector : IDisposable
         List<TopicDescription> all;
         try
         {
-            all = (await _admin.DescribeTopicsAsync(
-                TopicCollection.OfTopicNames(names), new DescribeTopicsOptions { RequestTimeout = _options.RequestTimeout })
-                .WaitAsync(cancel)).TopicDescriptions;
+            all = (await AnswerAsync(
+                _admin.DescribeTopicsAsync(
+                    TopicCollection.OfTopicNames(names), new DescribeTopicsOptions { RequestTimeout = _options.RequestTimeout }),
+                cancel)).TopicDescriptions;
         }
         catch (DescribeTopicsException fault)
         {
@@ -207,16 +246,17 @@ public sealed class KafkaInspector : IDisposable
         if (names.Count == 0) return [];
         try
         {
-            var answers = await _admin.DescribeConfigsAsync(
-                names.Select(name => new ConfigResource { Type = ResourceType.Topic, Name = name }),
-                new DescribeConfigsOptions { RequestTimeout = _options.RequestTimeout }).WaitAsync(cancel);
+            var answers = await AnswerAsync(
+                _admin.DescribeConfigsAsync(
+                    names.Select(name => new ConfigResource { Type = ResourceType.Topic, Name = name }),
+                    new DescribeConfigsOptions { RequestTimeout = _options.RequestTimeout }), cancel);
             return answers.ToDictionary(answer => answer.ConfigResource.Name, answer => answer.Entries, StringComparer.Ordinal);
         }
-        catch (KafkaException fault) when (KafkaFaults.Cause(fault).Code is ErrorCode.TopicAuthorizationFailed
-            or ErrorCode.ClusterAuthorizationFailed)
+        catch (DescribeConfigsException fault) when (fault.Results.TrueForAll(r => !r.Error.IsError || KafkaFaults.IsNoRight(r.Error)))
         {
-            // Reading settings is a right of its own.
-            return [];
+            // Reading settings is a right of its own, topic by topic.
+            return fault.Results.Where(result => !result.Error.IsError)
+                .ToDictionary(result => result.ConfigResource.Name, result => result.Entries, StringComparer.Ordinal);
         }
     }
 

@@ -34,8 +34,8 @@ public sealed partial class KafkaLog : IPartitionedLog, IAsyncDisposable
     {
         (_options, _time, _logger, _registry) = (options, time, logger, registry);
         _instances = new GroupInstances(options.GroupInstanceId);
-        _voice = new ClientVoice(logger, time);
-        _readers = new KafkaReaders(options, time, _voice);
+        _voice = new ClientVoice(logger, time, options.Security.Login != KafkaLogin.None);
+        _readers = new KafkaReaders(options, time, _voice, () => KafkaReaders.Build(options, _voice));
         try
         {
             // Made for its refusals alone, so that they come before anything is asked of it.

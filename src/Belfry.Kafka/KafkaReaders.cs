@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Belfry.Log;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
@@ -6,10 +5,15 @@ using TopicPartition = Belfry.Log.TopicPartition;
 
 namespace Belfry.Kafka;
 
-/// <summary>A few consumers outside any group, lent to one read at a time. Any thread.</summary>
-internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, ClientVoice voice) : IDisposable
+/// <summary>A few consumers outside any group, lent to one read or question at a time. Any thread.</summary>
+/// <param name="options">Of the log.</param>
+/// <param name="time">Of limits.</param>
+/// <param name="voice">Of the clients.</param>
+/// <param name="build">Makes a client, as <see cref="Build"/> does.</param>
+internal sealed class KafkaReaders(
+    KafkaLogOptions options, TimeProvider time, ClientVoice voice, Func<IConsumer<byte[], byte[]>> build) : IDisposable
 {
-    private const int ReadersMax = 4;
+    internal const int ReadersMax = 4;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan AskAgainFirst = TimeSpan.FromMilliseconds(100);
 
@@ -20,15 +24,20 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, C
     /// <summary>For questions to a group's coordinator: the longest that the client takes.</summary>
     public static readonly TimeSpan NoLimitOfTheClient = TimeSpan.FromHours(1);
 
+    // A slot a client, until that has ended.
     private readonly SemaphoreSlim _slots = new(ReadersMax);
-    private readonly ConcurrentStack<IConsumer<byte[], byte[]>> _idle = new();
-    private volatile bool _closed;
+    private readonly Lock _lock = new();
 
-    public Task<List<LogRecord>> ReadAsync(TopicPartition source, long from, int max, CancellationToken cancel) =>
-        UseAsync(reader => Task.FromResult(Read(reader, source, from, max, cancel)), $"Reading {source}", cancel);
+    // Under the lock.
+    private readonly Stack<Reader> _idle = new();
+    private bool _closed;
 
-    public Task<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) =>
-        UseAsync(reader => Task.FromResult(Marks(reader, KafkaRecords.ToKafka(source))), $"Reading {source}", cancel);
+    public Task<List<LogRecord>> ReadAsync(TopicPartition source, long from, int max, CancellationToken cancel) => UseAsync(
+        reader => Task.FromResult(Read(reader.Consumer, source, from, max, cancel)), $"Reading {source}", options.RequestTimeout, cancel);
+
+    public Task<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) => UseAsync(
+        reader => Task.FromResult(Marks(reader.Consumer, KafkaRecords.ToKafka(source))), $"Reading {source}", options.RequestTimeout,
+        cancel);
 
     /// <summary>What a group has committed; null for nothing.</summary>
     public Task<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) => AskCoordinatorAsync<long?>(
@@ -55,7 +64,9 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, C
     /// (<c>rd_kafka_handle_OffsetFetch</c>). And without a limit of the client's: it goes on looking for the coordinator of a question that
     /// has reached its limit, uses what it has freed once that is there, and the process ends (<c>rd_kafka_admin_coord_request</c>). So the
     /// limit is kept here, and the client is given up with the question. A broker that is not the coordinator, or not yet, as in the moment
-    /// in which the first group of all is asked for, is passed over by asking anew.
+    /// in which the first group of all is asked for, is passed over by asking anew, by another client: one goes on asking the broker that
+    /// it has been told of, for only transactions make it forget that (<c>rd_kafka_coord_cache_evict</c>). All of it takes
+    /// <see cref="KafkaLogOptions.RequestTimeout"/> at most.
     /// </summary>
     /// <param name="what">Begins the sentence of a failure.</param>
     /// <param name="ask">With <see cref="NoLimitOfTheClient"/> as the request's limit.</param>
@@ -68,13 +79,19 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, C
         {
             try
             {
-                return await UseAsync(reader => AskAsync(reader, what, ask, cancel), what, cancel);
+                return await UseAsync(reader => AskAsync(reader, what, ask, Left(), cancel), what, Left(), cancel);
             }
             catch (LogUnavailableException fault) when (fault.InnerException is KafkaException inner
-                && KafkaFaults.IsNoCoordinator(inner.Error) && time.GetElapsedTime(startedAt) + wait < options.RequestTimeout)
+                && KafkaFaults.IsNoCoordinator(KafkaFaults.Cause(inner)) && wait < Left())
             {
                 await Task.Delay(wait, time, cancel);
             }
+        }
+
+        TimeSpan Left()
+        {
+            var left = options.RequestTimeout - time.GetElapsedTime(startedAt);
+            return left > TimeSpan.Zero ? left : TimeSpan.Zero;
         }
     }
 
@@ -84,19 +101,26 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, C
         KafkaFaults.Make(() => new ConsumerBuilder<byte[], byte[]>(KafkaConfig.Reader(options))
             .SetErrorHandler(static (_, _) => { }).SetLogHandler((_, message) => voice.Hear(message)).Build());
 
+    /// <summary>Ends the clients that are idle; those in use end once they are given back.</summary>
     public void Dispose()
     {
-        _closed = true;
-        while (_idle.TryPop(out var reader)) reader.Dispose();
+        Reader[] idle;
+        lock (_lock)
+        {
+            _closed = true;
+            idle = [.. _idle];
+            _idle.Clear();
+        }
+
+        foreach (var reader in idle) reader.Dispose();
     }
 
     private async Task<T> AskAsync<T>(
-        IConsumer<byte[], byte[]> reader, string what, Func<IAdminClient, Task<T>> ask, CancellationToken cancel)
+        Reader reader, string what, Func<IAdminClient, Task<T>> ask, TimeSpan limit, CancellationToken cancel)
     {
-        using var admin = new DependentAdminClientBuilder(reader.Handle).Build();
         try
         {
-            return await ask(admin).WaitAsync(options.RequestTimeout, time, cancel);
+            return await ask(reader.Admin).WaitAsync(limit, time, cancel);
         }
         catch (TimeoutException fault)
         {
@@ -104,41 +128,86 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, C
         }
     }
 
-    private async Task<T> UseAsync<T>(
-        Func<IConsumer<byte[], byte[]>, Task<T>> use, string what, CancellationToken cancel)
+    private async Task<T> UseAsync<T>(Func<Reader, Task<T>> use, string what, TimeSpan limit, CancellationToken cancel)
     {
-        await _slots.WaitAsync(cancel);
+        await TakeSlotAsync(what, limit, cancel);
+        // Most of the client's calls block; there are never more of them than readers. Not cancelled, or nobody would free the slot.
+        return await Task.Run(() => UseOneAsync(use, what, cancel), CancellationToken.None);
+    }
+
+    private async Task TakeSlotAsync(string what, TimeSpan limit, CancellationToken cancel)
+    {
+        using var late = new CancellationTokenSource(limit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
         try
         {
-            // Most of the client's calls block; there are never more of them than readers.
-            return await Task.Run(() => UseOneAsync(use, what), cancel);
+            await _slots.WaitAsync(either.Token);
         }
-        finally
+        catch (OperationCanceledException fault) when (!cancel.IsCancellationRequested)
         {
-            _slots.Release();
+            throw new LogUnavailableException(
+                $"{what}: all {ReadersMax} clients that read were taken, or ending, for the {options.RequestTimeout} of RequestTimeout" +
+                $"{voice.Why()}.", fault);
         }
     }
 
-    private async Task<T> UseOneAsync<T>(Func<IConsumer<byte[], byte[]>, Task<T>> use, string what)
+    private async Task<T> UseOneAsync<T>(Func<Reader, Task<T>> use, string what, CancellationToken cancel)
     {
-        IConsumer<byte[], byte[]>? reader = null;
+        Reader? reader = null;
         var sound = false;
         try
         {
-            if (!_idle.TryPop(out reader)) reader = Build(options, voice);
+            cancel.ThrowIfCancellationRequested();
+            reader = TakeIdle() ?? new Reader(build());
             var result = await use(reader);
             sound = true;
             return result;
         }
         catch (KafkaException fault)
         {
+            // What a broker has refused is answered, and the client as good as before.
+            sound = KafkaFaults.Cause(fault) is { IsBrokerError: true } error && !KafkaFaults.IsNoCoordinator(error);
             throw KafkaFaults.Unavailable($"{what} failed", fault, voice);
         }
         finally
         {
-            if (sound && !_closed) _idle.Push(reader!);
-            else reader?.Dispose();
+            if (reader is null) _slots.Release();
+            else GiveBack(reader, sound);
         }
+    }
+
+    private Reader? TakeIdle()
+    {
+        lock (_lock) return _idle.TryPop(out var reader) ? reader : null;
+    }
+
+    /// <summary>
+    /// The end of a client may take as long as a name takes to be looked up, or for ever: whoever asked does not wait for it, and it keeps
+    /// its slot, so that there are never more clients than slots.
+    /// </summary>
+    private void GiveBack(Reader reader, bool sound)
+    {
+        lock (_lock)
+        {
+            if (sound && !_closed)
+            {
+                _idle.Push(reader);
+                _slots.Release();
+                return;
+            }
+        }
+
+        _ = Task.Run(() =>
+        {
+            try
+            {
+                reader.Dispose();
+            }
+            finally
+            {
+                _slots.Release();
+            }
+        });
     }
 
     /// <summary>
@@ -192,5 +261,22 @@ internal sealed class KafkaReaders(KafkaLogOptions options, TimeProvider time, C
         }
 
         return records;
+    }
+
+    /// <summary>A client, and what asks through it: made with the first question, for its end takes a moment, and ended together.</summary>
+    private sealed class Reader(IConsumer<byte[], byte[]> consumer) : IDisposable
+    {
+        private IAdminClient? _admin;
+
+        public IConsumer<byte[], byte[]> Consumer => consumer;
+
+        /// <summary>One caller at a time.</summary>
+        public IAdminClient Admin => _admin ??= new DependentAdminClientBuilder(consumer.Handle).Build();
+
+        public void Dispose()
+        {
+            _admin?.Dispose();
+            consumer.Dispose();
+        }
     }
 }

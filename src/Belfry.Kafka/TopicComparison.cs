@@ -11,6 +11,9 @@ namespace Belfry.Kafka;
 /// <param name="Settings">By Kafka's names; empty when they may not be read.</param>
 public sealed record TopicState(string Name, int Partitions, int Replicas, IReadOnlyDictionary<string, string> Settings)
 {
+    /// <summary>False: they may not be read, which is a right of its own (DescribeConfigs); what they are is not known.</summary>
+    public bool SettingsAreKnown => Settings.Count > 0;
+
     /// <summary>What is other, or less, than declared, each in words. A setting that could not be read is no difference.</summary>
     public IEnumerable<string> DifferencesFrom(TopicDeclaration declared, KafkaLogOptions options)
     {

@@ -12,20 +12,36 @@ public sealed class ClientVoiceTests
     [Fact]
     public void The_last_trouble_of_a_connection_is_told_for_a_while()
     {
-        var voice = new ClientVoice(NullLogger.Instance, _time);
+        var voice = new ClientVoice(NullLogger.Instance, _time, signsIn: false);
         voice.Why().ShouldBe("");
         Say(voice, "FAIL", "[thrd:b:1/1]: b:1/1: Connect failed: refused");
         Say(voice, "CONFWARN", "[thrd:app]: something else");
         _time.Advance(TimeSpan.FromSeconds(39));
-        voice.Why().ShouldBe("; a connection failed 39.0 s before: b:1/1: Connect failed: refused");
+        voice.Why().ShouldBe("; a connection to b:1 failed 39.0 s before: b:1/1: Connect failed: refused");
         _time.Advance(TimeSpan.FromSeconds(1));
         voice.Why().ShouldBe("");
     }
 
     [Fact]
+    public void The_broker_that_failed_last_is_named_and_others_are_counted()
+    {
+        var voice = new ClientVoice(NullLogger.Instance, _time, signsIn: false);
+        Say(voice, "FAIL", "[thrd:x]: b:3/bootstrap: refused");
+        Say(voice, "FAIL", "[thrd:x]: b:3/3: refused");
+        _time.Advance(TimeSpan.FromSeconds(30));
+        voice.Why().ShouldStartWith("; a connection to b:3 failed 30.0 s before: ");
+        Say(voice, "FAIL", "[thrd:x]: ssl://b:1/1: handshake failed");
+        voice.Why().ShouldBe("; a connection to b:1 failed 0.0 s before (and to 1 more): ssl://b:1/1: handshake failed");
+        _time.Advance(TimeSpan.FromSeconds(30));
+        voice.Why().ShouldStartWith("; a connection to b:1 failed 30.0 s before: ");
+        for (var broker = 10; broker < 30; broker++) Say(voice, "FAIL", $"b:{broker}/{broker}: refused");
+        voice.Why().ShouldContain("to b:29 failed 0.0 s before (and to 15 more): ");
+    }
+
+    [Fact]
     public void Only_who_did_not_answer_is_asked_why()
     {
-        var voice = new ClientVoice(NullLogger.Instance, _time);
+        var voice = new ClientVoice(NullLogger.Instance, _time, signsIn: false);
         Say(voice, "FAIL", "refused");
         KafkaFaults.Unavailable("Asking", new Error(ErrorCode.Local_TimedOut), voice).Message.ShouldEndWith("refused");
         KafkaFaults.Unavailable("Asking", new Error(ErrorCode.TopicAuthorizationFailed), voice).Message.ShouldNotContain("refused");
@@ -33,6 +49,8 @@ public sealed class ClientVoiceTests
 
     [Theory]
     [InlineData("Disconnected (after 12ms in state UP)", "a sign-in")]
+    [InlineData("Disconnected (after 1999ms in state UP)", "a sign-in")]
+    [InlineData("Disconnected (after 2000ms in state UP)", "")]
     [InlineData("Disconnected (after 600000ms in state UP)", "")]
     [InlineData("ssl://b:1/1: Disconnected (after 1ms in state APIVERSION_QUERY)", "")]
     [InlineData("b:1/1: Disconnected (after 1ms in state APIVERSION_QUERY)", "want TLS")]
@@ -40,8 +58,17 @@ public sealed class ClientVoiceTests
     [InlineData("", "")]
     public void An_end_that_refusals_do_not_have_gets_no_hint(string said, string hint)
     {
-        if (hint.Length == 0) ConnectionHints.For(said).ShouldBe("");
-        else ConnectionHints.For(said).ShouldEndWith(hint);
+        if (hint.Length == 0) ConnectionHints.For(said, signsIn: false).ShouldBe("");
+        else ConnectionHints.For(said, signsIn: false).ShouldEndWith(hint);
+    }
+
+    [Fact]
+    public void Who_signs_in_is_not_told_to()
+    {
+        ConnectionHints.For("Disconnected (after 12ms in state UP)", signsIn: true).ShouldBe("");
+        var voice = new ClientVoice(NullLogger.Instance, _time, signsIn: true);
+        Say(voice, "FAIL", "b:1/1: Disconnected (after 12ms in state UP)");
+        voice.Why().ShouldNotContain("sign-in");
     }
 
     private static void Say(ClientVoice voice, string facility, string text) =>

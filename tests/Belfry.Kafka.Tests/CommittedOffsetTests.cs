@@ -7,6 +7,8 @@ namespace Belfry.Kafka.Tests;
 /// <summary>What a group has committed, asked while its coordinator moves.</summary>
 public sealed class CommittedOffsetTests
 {
+    private const int CoordinatorLoading = 14;
+    private const int CoordinatorNotAvailable = 15;
     private const int NotCoordinator = 16;
     private static readonly TopicPartition First = new("orders", 0);
 
@@ -38,6 +40,25 @@ public sealed class CommittedOffsetTests
         await Should.ThrowAsync<LogUnavailableException>(async () => await inspector.CommittedAsync("g", default));
         cluster.Mend(ApiKey.OffsetFetch);
         (await inspector.CommittedAsync("g", default)).ShouldBeEmpty();
+    }
+
+    [SkippableTheory]
+    [InlineData(nameof(ApiKey.OffsetFetch), NotCoordinator)]
+    [InlineData(nameof(ApiKey.OffsetFetch), CoordinatorNotAvailable)]
+    [InlineData(nameof(ApiKey.OffsetFetch), CoordinatorLoading)]
+    [InlineData(nameof(ApiKey.FindCoordinator), CoordinatorNotAvailable)]
+    public async Task A_broker_that_does_not_coordinate_the_group_yet_is_asked_again(string request, int error)
+    {
+        using var cluster = new MockCluster();
+        cluster.CreateTopic("orders", 1);
+        var options = TestLog.Options(cluster.Bootstrap);
+        using var inspector = KafkaInspector.Open(options, NullLogger.Instance);
+        await using var log = TestLog.Open(options, new ProducerRegistry());
+        await log.DeclareAsync([TestLog.Topic("orders", 1)], default);
+        cluster.Fail(Enum.Parse<ApiKey>(request), error);
+        (await inspector.CommittedAsync("g", default)).ShouldBeEmpty();
+        cluster.Fail(Enum.Parse<ApiKey>(request), error);
+        (await log.CommittedAsync("g", First, default)).ShouldBeNull();
     }
 
     /// <summary>The client goes on looking for the coordinator of a question that it has let time out, and uses it after free.</summary>

@@ -20,8 +20,8 @@ internal sealed class BrokerWatch(KafkaInspector brokers, Topics topics, TimePro
     /// <exception cref="LogUnavailableException">Groups or offsets could not be read.</exception>
     public async Task<WatchSnapshot> TakeAsync(Action<string> warn, CancellationToken cancel)
     {
-        var found = await brokers.TopicsAsync(await NamesAsync(cancel), cancel);
-        var partitions = found.SelectMany(topic => Enumerable.Range(0, topic.Partitions).Select(n => new TopicPartition(topic.Name, n)));
+        var found = await brokers.PartitionsAsync(await NamesAsync(cancel), cancel);
+        var partitions = found.SelectMany(topic => Enumerable.Range(0, topic.Value).Select(n => new TopicPartition(topic.Key, n)));
         // Committed before ends: in the other order a group that keeps up would look as if it were ahead.
         var listed = (await brokers.GroupNamesAsync(cancel)).Where(name => name.StartsWith(topics.Prefix, StringComparison.Ordinal));
         var groups = await brokers.GroupsAsync(
@@ -29,16 +29,18 @@ internal sealed class BrokerWatch(KafkaInspector brokers, Topics topics, TimePro
         var offsets = await brokers.OffsetsAsync([.. partitions], cancel);
         return new WatchSnapshot(
             time.GetUtcNow(), [.. groups.Select(group => Watched(group, offsets)).Where(group => group.Next.Count > 0)], offsets,
-            await ProducersAsync([.. found.Select(topic => topic.Name)], warn, cancel));
+            await ProducersAsync([.. found.Keys], warn, cancel));
     }
 
-    /// <summary>As declared, and the generations of the tasks' topic that there may be: the store that knows them is not asked.</summary>
+    /// <summary>
+    /// As declared, and the generations of the tasks' topic that there may be: the store that knows them is not asked. Those declared also
+    /// where they are not listed, for a topic that may not be described is left out there, and refused when it is asked for by name.
+    /// </summary>
     private async Task<IReadOnlyList<string>> NamesAsync(CancellationToken cancel)
     {
-        var declared = topics.All.Select(topic => topic.Name).ToHashSet(StringComparer.Ordinal);
         var generations = TaskTopic.NameOf(topics.ScheduledTasks.Name, generation: 2)[..^1];
-        return [.. (await brokers.TopicNamesAsync(cancel))
-            .Where(name => declared.Contains(name) || name.StartsWith(generations, StringComparison.Ordinal))];
+        return [.. (await brokers.TopicNamesAsync(cancel)).Where(name => name.StartsWith(generations, StringComparison.Ordinal))
+            .Union(topics.All.Select(topic => topic.Name))];
     }
 
     /// <summary>A topic of which a group has committed anything, or that it is known for, is read whole.</summary>

@@ -1,10 +1,14 @@
 using System.Text.Json.Nodes;
+using Belfry.Alerting;
 using Belfry.Alerting.Timeline;
 using Belfry.EndToEnd.Tests.Support;
+using Belfry.Kafka;
 using Belfry.Kafka.Tests;
 using Belfry.Log;
+using Belfry.Postgres.Tests;
 using Belfry.Testing;
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 
 namespace Belfry.Cli.Tests;
 
@@ -95,6 +99,70 @@ public class WatchCommandTests
         var (code, output) = await BelfryCommand.RunAsync("watch", "--once", "--config", config);
         code.ShouldBe(1);
         Of("unreachable", output).ShouldNotBeNull(output);
+    }
+
+    /// <summary>The rights that the guide names, and what is said where one is missing.</summary>
+    [SkippableFact]
+    public async Task Reading_topics_and_describing_groups_is_right_enough_and_what_is_refused_is_named()
+    {
+        Native.Need();
+        await using var broker = await StrictBroker.StartAsync();
+        await using var schema = await TestSchema.CreateAsync();
+        using var folder = new TempFolder();
+        var topics = new Topics("w.", 4);
+        await using (var log = TestLog.Open(TestLog.Options(broker.Open)))
+        {
+            await log.DeclareAsync(topics.All, default);
+            var group = TimelineHop.Group(topics);
+            await using var member = new SpecMember(log.OpenConsumer(group));
+            await TestLog.FillAsync(log, topics.IncidentLog.Name, 1, each: 1);
+            await TestLog.UntilAsync(() => member.Received.Count == 1, member);
+            await member.Consumer.CommitAsync([new(member.Received[0].Source, member.Received[0].Offset + 1)], default);
+        }
+
+        var config = await BelfryCommand.ConfigureAsync(
+            folder, broker.SignIn, schema.Options.ConnectionString, schema.Options.Schema, topics.Prefix);
+        var settings = JsonNode.Parse(await File.ReadAllTextAsync(config))!;
+        settings["Belfry"]!["Kafka"]!["Security"] = new JsonObject
+        {
+            ["Login"] = nameof(KafkaLogin.ScramSha256), ["User"] = StrictBroker.User, ["Password"] = StrictBroker.Password,
+        };
+        await File.WriteAllTextAsync(config, settings.ToJsonString());
+
+        var (code, output) = await BelfryCommand.RunAsync("watch", "--once", "--config", config);
+        code.ShouldBe(1, output);
+        Of("unreachable", output)!["text"]!.GetValue<string>().ShouldContain("topic 'w.");
+        Of("unreachable", output)!["text"]!.GetValue<string>().ShouldContain(nameof(ErrorCode.TopicAuthorizationFailed));
+
+        await broker.AllowAsync(ResourceType.Topic, topics.Prefix, AclOperation.Read);
+        (code, output) = await BelfryCommand.RunAsync("watch", "--once", "--config", config);
+        code.ShouldBe(1, output);
+        Of("unreachable", output)!["text"]!.GetValue<string>().ShouldContain("group 'w.");
+        Of("unreachable", output)!["text"]!.GetValue<string>().ShouldContain(nameof(ErrorCode.GroupAuthorizationFailed));
+
+        await broker.AllowAsync(ResourceType.Group, topics.Prefix, AclOperation.Describe);
+        (await BelfryCommand.RunAsync("watch", "--once", "--config", config)).ShouldBe((0, ""));
+
+        (code, output) = await BelfryCommand.RunAsync("topics", "list", "--config", config);
+        code.ShouldBe(0, output);
+        output.ShouldContain("?", Case.Sensitive, output);
+        output.ShouldContain($"{topics.IncidentLog.Name}: its settings could not be read");
+        (code, output) = await BelfryCommand.RunAsync("topics", "check", "--config", config);
+        output.ShouldContain($"{topics.IncidentLog.Name}: its settings could not be read");
+        output.ShouldNotContain("All topics are as declared.");
+        await broker.AllowAsync(ResourceType.Topic, topics.IncidentLog.Name, AclOperation.DescribeConfigs);
+        (code, output) = await BelfryCommand.RunAsync("topics", "list", "--config", config);
+        code.ShouldBe(0, output);
+        output.ShouldNotContain($"{topics.IncidentLog.Name}: its");
+        output.ShouldContain($"{topics.IncidentCommands.Name}: its settings could not be read");
+
+        // Describing is enough for groups and offsets; producers are told to readers only.
+        await broker.ForbidAsync(ResourceType.Topic, topics.Prefix, AclOperation.Read);
+        await broker.AllowAsync(ResourceType.Topic, topics.Prefix, AclOperation.Describe);
+        (code, output) = await BelfryCommand.RunAsync("watch", "--once", "--config", config);
+        code.ShouldBe(0, output);
+        output.ShouldContain("does not tell the producers of w.");
+        output.ShouldContain("uthorization");
     }
 
     private static JsonNode? Of(string kind, string output) =>

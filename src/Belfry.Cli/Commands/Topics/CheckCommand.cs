@@ -23,15 +23,22 @@ internal static class CheckCommand
     private static async Task<int> RunAsync(FileInfo? config, CancellationToken cancel)
     {
         if (await CommandRun.ReadAsync(config) is not { } options) return CommandRun.Misused;
-        var found = 0;
+        var (found, unknown) = (0, 0);
         foreach (var (declared, real) in await DeclaredTopics.ReadAsync(options, cancel))
         {
             string[] differences = real is null ? ["missing"] : [.. real.DifferencesFrom(declared, options.Kafka)];
             found += differences.Length;
             foreach (var difference in differences) await Console.Out.WriteLineAsync($"{declared.Name}: {difference}");
+            if (real is not { SettingsAreKnown: false }) continue;
+            unknown++;
+            await Console.Error.WriteLineAsync($"{declared.Name}: {DeclaredTopics.SettingsUnknown}");
         }
 
-        if (found == 0) await Console.Out.WriteLineAsync("All topics are as declared.");
+        if (found == 0)
+            await Console.Out.WriteLineAsync(
+                unknown == 0
+                    ? "All topics are as declared."
+                    : $"All topics are as declared, but for the settings of {unknown} that are not known.");
         return found == 0 ? CommandRun.Done : CommandRun.Failed;
     }
 }

@@ -10,6 +10,9 @@ namespace Belfry.Cli.Commands;
 /// <summary>The topics that instances would declare, each with what the brokers have.</summary>
 internal static class DeclaredTopics
 {
+    /// <summary>What to say of a topic whose settings may not be read.</summary>
+    public const string SettingsUnknown = "its settings could not be read: this user has no right to DescribeConfigs of the topic.";
+
     /// <summary>In the order of an event's way; null: it is not there yet.</summary>
     public static async Task<IReadOnlyList<(TopicDeclaration Declared, TopicState? Real)>> ReadAsync(
         ClusterOptions options, CancellationToken cancel)

@@ -29,17 +29,20 @@ internal static class ListCommand
         var widths = Heads.Select((_, column) => rows.Max(row => row[column].Length)).ToList();
         foreach (var row in rows)
             await Console.Out.WriteLineAsync(string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+        foreach (var (declared, real) in topics)
+            if (real is { SettingsAreKnown: false })
+                await Console.Error.WriteLineAsync($"{declared.Name}: {DeclaredTopics.SettingsUnknown}");
         return CommandRun.Done;
     }
 
     private static string[] Row(TopicDeclaration declared, TopicState? real) =>
     [
         declared.Name, Text(declared.Partitions), real is null ? "missing" : Text(real.Partitions), real is null ? "" : Text(real.Replicas),
-        real?.Settings.GetValueOrDefault("cleanup.policy") ?? "",
+        real is { SettingsAreKnown: false } ? "?" : real?.Settings.GetValueOrDefault("cleanup.policy") ?? "",
         real?.Settings.GetValueOrDefault(declared.CleanUp == CleanUp.Compact ? "delete.retention.ms" : "retention.ms") is { } ms
             && long.TryParse(ms, CultureInfo.InvariantCulture, out var length) && length >= 0
             ? string.Create(CultureInfo.InvariantCulture, $"{TimeSpan.FromMilliseconds(length).TotalDays:0.##}d")
-            : "",
+            : real is { SettingsAreKnown: false } ? "?" : "",
     ];
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

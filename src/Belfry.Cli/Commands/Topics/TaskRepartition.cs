@@ -86,8 +86,8 @@ internal sealed class TaskRepartition(ClusterOptions options, Func<string, Cance
         for (var generation = current.Generation + 1; generation < current.Generation + GenerationsMax; generation++)
         {
             var name = TaskTopic.NameOf(topics.Prefix + "scheduled-tasks", generation);
-            var there = (await brokers.TopicsAsync([name], cancel)).SingleOrDefault();
-            if (there is null || there.Partitions == partitions) return new TaskTopic(generation, name, partitions);
+            var there = await brokers.PartitionsAsync([name], cancel);
+            if (there.GetValueOrDefault(name, partitions) == partitions) return new TaskTopic(generation, name, partitions);
         }
 
         throw new InvalidOperationException(
