@@ -31,7 +31,7 @@ public class ClusteredShardsTests
         while (teams.Count < Teams) teams.Add(await Team.MakeAsync(first, teams.Count));
         var before = new List<string>();
         foreach (var team in teams) before.Add(await team.TriggerAsync(team.Number % 2 == 0 ? first : second, "before"));
-        await PagesAsync(cluster, before, least: 1);
+        await cluster.PagesAsync(before);
         var snoozed = before.Take(Snoozed).ToList();
         var incidents = await first.IncidentsAsync();
         foreach (var title in snoozed)
@@ -42,12 +42,12 @@ public class ClusteredShardsTests
         await second.Process.KillAsync();
         foreach (var team in teams) after.Add(await team.TriggerAsync(first, "after"));
 
-        await PagesAsync(cluster, after, least: 1);
-        await PagesAsync(cluster, snoozed, least: 2);
+        await cluster.PagesAsync(after);
+        await cluster.PagesAsync(snoozed, least: 2);
         (await first.IncidentsAsync()).Select(TitleOf).ShouldBe(before.Concat(after), ignoreOrder: true);
-        foreach (var title in snoozed) Pages(cluster, title).ShouldBeLessThanOrEqualTo(3, $"{title}: twice, and once a kill");
-        foreach (var title in before.Skip(Snoozed)) Pages(cluster, title).ShouldBe(1, title);
-        foreach (var title in after) Pages(cluster, title).ShouldBeLessThanOrEqualTo(2, $"{title}: once, and once a kill");
+        foreach (var title in snoozed) cluster.Pages(title).ShouldBeLessThanOrEqualTo(3, $"{title}: twice, and once a kill");
+        foreach (var title in before.Skip(Snoozed)) cluster.Pages(title).ShouldBe(1, title);
+        foreach (var title in after) cluster.Pages(title).ShouldBeLessThanOrEqualTo(2, $"{title}: once, and once a kill");
         await SpreadAsync(home, 0);
         await SpreadAsync(further, 1);
         first.Process.Output.ShouldNotContain("fail:");
@@ -76,15 +76,6 @@ public class ClusteredShardsTests
             $"/api/incidents/{incident}/snooze", JsonContent.Create(new JsonObject { ["duration"] = SnoozeSeconds }));
         answer.StatusCode.ShouldBeOneOf(HttpStatusCode.Created, HttpStatusCode.Accepted);
     }
-
-    private static async Task PagesAsync(Cluster cluster, IReadOnlyList<string> titles, int least)
-    {
-        foreach (var title in titles)
-            await Eventually.TrueAsync($"{least} pages of {title}", () => Task.FromResult(Pages(cluster, title) >= least));
-    }
-
-    private static int Pages(Cluster cluster, string title) =>
-        cluster.Smtp.Mails().Count(mail => mail.Subject.Contains(title, StringComparison.Ordinal));
 
     /// <summary>The database has its part of the tasks and of the deliveries, and no task that belongs into the other.</summary>
     private static async Task SpreadAsync(string database, int number)

@@ -24,7 +24,7 @@ public class ClusteredTests
         await using var third = await cluster.StartAsync("third");
         BelfryProgram[] all = [first, second, third];
         foreach (var instance in all[1..]) instance.Api.DefaultRequestHeaders.Authorization = first.Api.DefaultRequestHeaders.Authorization;
-        await EachOwnsAsync(cluster, all);
+        foreach (var instance in all) await cluster.OwnsAsync(instance, "incidents", "planning", "scheduler", "dispatch-email", "timeline");
         await using var alertmanager = await Alertmanager.StartAsync(cluster.Folder("alertmanager"), first.Url, first.IntegrationKey);
 
         // Posted to the first; the link is followed on an instance that did not send it.
@@ -54,19 +54,6 @@ public class ClusteredTests
         await StoryAsync([first, second]);
         (await first.IncidentsAsync()).Select(TitleOf)
             .ShouldBe(titles.Concat(teams.Select(team => team.Probe)).Append("DiskFull on db-1"), ignoreOrder: true);
-    }
-
-    /// <summary>Each consumer group has shared its partitions out over all three.</summary>
-    private static async Task EachOwnsAsync(Cluster cluster, IReadOnlyList<BelfryProgram> all)
-    {
-        foreach (var group in (string[])["incidents", "planning", "scheduler", "dispatch-email", "timeline"])
-        {
-            var line = $"Group {cluster.Prefix}{group}: assigned {cluster.Prefix}";
-            foreach (var instance in all)
-                await Eventually.TrueAsync(
-                    $"partitions of {group} for {instance.Url}",
-                    () => Task.FromResult(instance.Process.Output.Contains(line, StringComparison.Ordinal)), () => instance.Process.Output);
-        }
     }
 
     /// <summary>A mail's link names the instance that sent it: teams are made until each has sent one.</summary>

@@ -71,6 +71,28 @@ internal sealed class Cluster : IAsyncDisposable
     public Task<BelfryProgram> StartAsync(string name, params string[] more) =>
         BelfryProgram.StartAsync(Folder(name), ChildProgram.FreePort(), [.. Shared, .. more]);
 
+    /// <summary>How many mails have the title.</summary>
+    public int Pages(string title) => Smtp.Mails().Count(mail => mail.Subject.Contains(title, StringComparison.Ordinal));
+
+    /// <summary>Waits until there are so many for each.</summary>
+    public async Task PagesAsync(IEnumerable<string> titles, int least = 1)
+    {
+        foreach (var title in titles)
+            await Eventually.TrueAsync($"{least} pages of {title}", () => Task.FromResult(Pages(title) >= least));
+    }
+
+    /// <summary>Waits until the instance has been given partitions of each of the groups.</summary>
+    public async Task OwnsAsync(BelfryProgram instance, params string[] groups)
+    {
+        foreach (var group in groups)
+        {
+            var line = $"Group {Prefix}{group}: assigned {Prefix}";
+            await Eventually.TrueAsync(
+                $"partitions of {group} for {instance.Url}",
+                () => Task.FromResult(instance.Process.Output.Contains(line, StringComparison.Ordinal)), () => instance.Process.Output);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (Smtp is not null) await Smtp.DisposeAsync();
