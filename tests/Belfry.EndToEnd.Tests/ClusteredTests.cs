@@ -23,7 +23,7 @@ public class ClusteredTests
         await using var second = await cluster.StartAsync("second");
         await using var third = await cluster.StartAsync("third");
         BelfryProgram[] all = [first, second, third];
-        foreach (var instance in all[1..]) instance.Api.DefaultRequestHeaders.Authorization = first.Api.DefaultRequestHeaders.Authorization;
+        foreach (var instance in all[1..]) instance.SignInAs(first);
         foreach (var instance in all) await cluster.OwnsAsync(instance, "incidents", "planning", "scheduler", "dispatch-email", "timeline");
         await using var alertmanager = await Alertmanager.StartAsync(cluster.Folder("alertmanager"), first.Url, first.IntegrationKey);
 
