@@ -17,6 +17,9 @@ public class ClusteredFrontsTests
         await using var b = all[1];
         await using var c = all[2];
 
+        // Made by the first alone: each reads those of the others soon after its start only, and then once a day.
+        Directory.GetFiles(cluster.Folder("keys"), "key-*.xml").ShouldHaveSingleItem();
+
         // The form of one's link, sent by another, makes the administrator of all.
         var visitor = new Visitor();
         var link = new Uri(a.Ready.GetProperty("setupUrl").GetString()!).PathAndQuery;
