@@ -20,10 +20,15 @@ public sealed record RedisOptions
     public int? Database { get; init; }
 
     /// <summary>
-    /// Whether to speak TLS and demand a certificate that this machine trusts for the host named. Default: what
-    /// <see cref="Configuration"/> says, else no.
+    /// Whether to speak TLS and demand a certificate for the host named, signed by an authority that this machine trusts, or one of
+    /// <see cref="CaFile"/>. Default: what <see cref="Configuration"/> says, else no.
     /// </summary>
     public bool? Tls { get; init; }
+
+    /// <summary>
+    /// Certificates of the authorities to trust instead of the machine's, PEM; read again for each connection. Default: the machine's.
+    /// </summary>
+    public string? CaFile { get; init; }
 
     /// <summary>Limit on making a connection. Default 2 s.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(2);
@@ -67,9 +72,16 @@ public sealed record RedisOptions
     public void Validate()
     {
         List<string> faults = [];
-        if (ConfigurationFault() is { } unreadable) faults.Add(unreadable);
+        var unreadable = ConfigurationFault();
+        if (unreadable is not null) faults.Add(unreadable);
         if (KeyPrefix is not { Length: > 0 and <= KeyPrefixCharsMax } || KeyPrefix.Any(c => c is <= ' ' or >= '\x7f'))
             faults.Add($"KeyPrefix is '{KeyPrefix}', it must be 1 to {KeyPrefixCharsMax} printable ASCII characters");
+        if (CaFile is not null)
+        {
+            if (unreadable is null && !(Tls ?? Parse().Ssl)) faults.Add("CaFile is set, but Tls is off");
+            if (new RedisAuthorities(CaFile).Fault() is { } fault) faults.Add(fault);
+        }
+
         if (Database < 0) faults.Add($"Database is {Database}, it must be 0 or more");
         Within(faults, nameof(ConnectTimeout), ConnectTimeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1));
         Within(faults, nameof(AnswerTimeout), AnswerTimeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(30));
@@ -89,6 +101,12 @@ public sealed record RedisOptions
         var configuration = Parse();
         if (Database is { } database) configuration.DefaultDatabase = database;
         if (Tls is { } tls) configuration.Ssl = tls;
+        if (CaFile is not null)
+        {
+            var authorities = new RedisAuthorities(CaFile);
+            configuration.CertificateValidation += (_, certificate, chain, errors) => authorities.Accept(certificate, chain, errors);
+        }
+
         configuration.ConnectTimeout = (int)ConnectTimeout.TotalMilliseconds;
 
         // A start goes on without Redis, and the client looks for it once a second ever after.

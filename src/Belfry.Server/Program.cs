@@ -8,6 +8,7 @@ using Belfry.Server.Hosting;
 using Belfry.Server.Pages;
 using Belfry.Server.Security;
 using Belfry.Sqlite;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Hosting.Server;
 
 if (args.Contains("--help"))
@@ -69,6 +70,8 @@ internal sealed class BelfryServer(WebApplication app, ServerShape shape, Listen
         var app = builder.Build();
         var gate = app.Services.GetRequiredService<AdministratorGate>();
         await gate.LookAsync(cancel);
+        if (options.Roles.ServesApi)
+            await FormKeys.EnsureAsync(app.Services.GetRequiredService<IDataProtectionProvider>(), shape.Ports, cancel);
         listen.Bind(everywhere: gate.IsOpen);
         app.UseAdministratorGate();
         app.UseSecurityHeaders();

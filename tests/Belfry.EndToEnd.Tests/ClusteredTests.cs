@@ -23,8 +23,8 @@ public class ClusteredTests
         await using var second = await cluster.StartAsync("second");
         await using var third = await cluster.StartAsync("third");
         BelfryProgram[] all = [first, second, third];
-        foreach (var instance in all[1..]) instance.Api.DefaultRequestHeaders.Authorization = first.Api.DefaultRequestHeaders.Authorization;
-        await EachOwnsAsync(cluster, all);
+        foreach (var instance in all[1..]) instance.SignInAs(first);
+        foreach (var instance in all) await cluster.OwnsAsync(instance, "incidents", "planning", "scheduler", "dispatch-email", "timeline");
         await using var alertmanager = await Alertmanager.StartAsync(cluster.Folder("alertmanager"), first.Url, first.IntegrationKey);
 
         // Posted to the first; the link is followed on an instance that did not send it.
@@ -40,9 +40,9 @@ public class ClusteredTests
 
         // Killed in the middle: an event before, whose page may be on its way, and one after for every team.
         var titles = new List<string>();
-        foreach (var team in teams) titles.Add(await TriggerAsync(second, team, "before"));
+        foreach (var team in teams) titles.Add(await team.TriggerAsync(second, "before"));
         await third.Process.KillAsync();
-        foreach (var team in teams) titles.Add(await TriggerAsync(team.Number % 2 == 0 ? first : second, team, "after"));
+        foreach (var team in teams) titles.Add(await team.TriggerAsync(team.Number % 2 == 0 ? first : second, "after"));
         foreach (var title in titles)
             await cluster.Smtp.WaitForAsync($"the page of {title}", mail => mail.Subject.Contains(title, StringComparison.Ordinal));
         foreach (var title in titles)
@@ -56,19 +56,6 @@ public class ClusteredTests
             .ShouldBe(titles.Concat(teams.Select(team => team.Probe)).Append("DiskFull on db-1"), ignoreOrder: true);
     }
 
-    /// <summary>Each consumer group has shared its partitions out over all three.</summary>
-    private static async Task EachOwnsAsync(Cluster cluster, IReadOnlyList<BelfryProgram> all)
-    {
-        foreach (var group in (string[])["incidents", "planning", "scheduler", "dispatch-email", "timeline"])
-        {
-            var line = $"Group {cluster.Prefix}{group}: assigned {cluster.Prefix}";
-            foreach (var instance in all)
-                await Eventually.TrueAsync(
-                    $"partitions of {group} for {instance.Url}",
-                    () => Task.FromResult(instance.Process.Output.Contains(line, StringComparison.Ordinal)), () => instance.Process.Output);
-        }
-    }
-
     /// <summary>A mail's link names the instance that sent it: teams are made until each has sent one.</summary>
     private static async Task<IReadOnlyList<Team>> EachPagesAsync(Cluster cluster, IReadOnlyList<BelfryProgram> all)
     {
@@ -78,7 +65,7 @@ public class ClusteredTests
             teams.Count.ShouldBeLessThan(TeamsMax, $"{string.Join(", ", missing.Select(one => one.Url))} sent nothing");
             var team = await Team.MakeAsync(all[teams.Count % all.Count], teams.Count);
             teams.Add(team);
-            await TriggerAsync(all[(teams.Count + 1) % all.Count], team, "probe");
+            await team.TriggerAsync(all[(teams.Count + 1) % all.Count], "probe");
             var mail = await cluster.Smtp.WaitForAsync(
                 team.Probe, mail => mail.Subject.Contains(team.Probe, StringComparison.Ordinal));
             missing.RemoveAll(instance => IsFrom(mail, instance));
@@ -88,18 +75,6 @@ public class ClusteredTests
     }
 
     private static bool IsFrom(Mail mail, BelfryProgram instance) => mail.AcknowledgeLink.Authority == instance.Url.Authority;
-
-    private static async Task<string> TriggerAsync(BelfryProgram instance, Team team, string what)
-    {
-        var title = team.TitleOf(what);
-        // An instance learns of what another one was told within a moment; until then the key is unknown to it.
-        await Eventually.TrueAsync($"{title} is taken", async () =>
-        {
-            using var answer = await instance.SendEventAsync("trigger", title, title, routingKey: team.Key);
-            return answer.StatusCode == HttpStatusCode.Accepted;
-        });
-        return title;
-    }
 
     private static async Task AcknowledgeAsync(BelfryProgram instance, Mail mail)
     {
@@ -142,37 +117,4 @@ public class ClusteredTests
 
     private static string WithoutHosts(JsonArray entries, BelfryProgram instance) =>
         entries.ToJsonString().Replace(instance.Url.Authority, "", StringComparison.Ordinal);
-
-    /// <summary>One person, who is paged for one service.</summary>
-    private sealed record Team(int Number, string Key)
-    {
-        public string Probe => TitleOf("probe");
-
-        public string TitleOf(string what) => $"{what}-{Number}-of-the-team";
-
-        public static async Task<Team> MakeAsync(BelfryProgram instance, int number)
-        {
-            var user = await instance.MakeAsync("/api/users", "user", new JsonObject
-            {
-                ["name"] = $"Person {number}", ["email"] = $"person{number}@example.com", ["role"] = "responder",
-            });
-            var policy = await instance.MakeAsync("/api/escalation_policies", "escalation_policy", new JsonObject
-            {
-                ["name"] = $"Policy {number}",
-                ["escalation_rules"] = new JsonArray(new JsonObject
-                {
-                    ["escalation_delay_in_minutes"] = 30,
-                    ["targets"] = new JsonArray(new JsonObject { ["type"] = "user_reference", ["id"] = user["id"]!.DeepClone() }),
-                }),
-            });
-            var service = await instance.MakeAsync("/api/services", "service", new JsonObject
-            {
-                ["name"] = $"Service {number}",
-                ["escalation_policy"] = new JsonObject { ["type"] = "escalation_policy_reference", ["id"] = policy["id"]!.DeepClone() },
-            });
-            var integration = await instance.MakeAsync(
-                $"/api/services/{service["id"]}/integrations", "integration", new JsonObject { ["name"] = "Events" });
-            return new Team(number, integration["integration_key"]!.GetValue<string>());
-        }
-    }
 }

@@ -53,6 +53,24 @@ public sealed class RedisOptionsTests
         Should.Throw<ArgumentException>((Sound with { KeyPrefix = prefix }).Validate).Message.ShouldContain("KeyPrefix");
 
     [Fact]
+    public void A_file_of_authorities_is_refused_that_is_missing_holds_none_or_is_of_no_use()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            FaultsOf(Sound with { CaFile = file }).ShouldContain($"CaFile is '{file}', which holds no certificate in PEM");
+            FaultsOf(Sound with { CaFile = file, Tls = false }).ShouldContain("CaFile is set, but Tls is off");
+            File.WriteAllText(file, "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+            FaultsOf(Sound with { CaFile = file }).ShouldContain($"CaFile is '{file}', which cannot be read");
+            FaultsOf(Sound with { CaFile = file + ".gone" }).ShouldContain($"CaFile is '{file}.gone', which cannot be read");
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
     public void What_is_not_set_is_what_the_configuration_says()
     {
         var configuration = Sound.ToConfiguration();
@@ -78,4 +96,6 @@ public sealed class RedisOptionsTests
         configuration.AbortOnConnectFail.ShouldBeFalse();
         configuration.ConnectRetry.ShouldBe(1);
     }
+
+    private static string FaultsOf(RedisOptions options) => Should.Throw<ArgumentException>(options.Validate).Message;
 }

@@ -101,6 +101,18 @@ internal sealed class BelfryProgram : IAsyncDisposable
         return JsonNode.Parse(body)![noun]!;
     }
 
+    /// <summary>Snoozes the one open incident of a title.</summary>
+    public async Task SnoozeAsync(string title, int seconds)
+    {
+        var incident = (await IncidentsAsync()).Single(one => one["title"]!.GetValue<string>() == title);
+        using var answer = await Api.PostAsync(
+            $"/api/incidents/{incident["id"]}/snooze", JsonContent.Create(new JsonObject { ["duration"] = seconds }));
+        answer.IsSuccessStatusCode.ShouldBeTrue($"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
+    }
+
+    /// <summary>From now on the administrator is the same as at another instance, which was given the demo's.</summary>
+    public void SignInAs(BelfryProgram other) => Api.DefaultRequestHeaders.Authorization = other.Api.DefaultRequestHeaders.Authorization;
+
     /// <summary>All incidents, newest first. One that opens between two pages moves the rest, so that some come on both.</summary>
     public async Task<List<JsonNode>> IncidentsAsync()
     {

@@ -84,19 +84,37 @@ internal sealed class PostgresServer
         }
     }
 
-    private static async Task<PostgresServer> StartAsync()
+    /// <summary>One of a test's own that is reached over TLS only, but by who is on its socket; gone with the process.</summary>
+    /// <param name="certificateFile">Of the server, PEM, with those of the authorities between.</param>
+    /// <param name="keyFile">Its key, PEM.</param>
+    public static Task<PostgresServer> StartOverTlsAsync(string certificateFile, string keyFile) =>
+        LaunchAsync((File.ReadAllText(certificateFile), File.ReadAllText(keyFile)));
+
+    private static async Task<PostgresServer> StartAsync() =>
+        Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } given ? new PostgresServer(given) : await LaunchAsync(null);
+
+    private static async Task<PostgresServer> LaunchAsync((string Certificate, string Key)? tls)
     {
-        if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } given) return new PostgresServer(given);
         var binaries = Binaries();
         var folder = Directory.CreateTempSubdirectory("belfry-postgres-").FullName;
-        if (Environment.UserName == "root") await RunAsRootAsync(["chown", "postgres", folder]);
+        if (tls is var (certificate, key))
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder, "tls.pem"), certificate);
+            await File.WriteAllTextAsync(Path.Combine(folder, "tls.key"), key);
+            await RunAsRootAsync(["chmod", "600", Path.Combine(folder, "tls.key")]);
+        }
+
+        if (Environment.UserName == "root") await RunAsRootAsync(["chown", "-R", "postgres", folder]);
         var port = FreePort();
+        var (encrypted, noneElse) = tls is null ? ("", "true") : (
+            $"-c ssl=on -c ssl_cert_file={folder}/tls.pem -c ssl_key_file={folder}/tls.key",
+            $"sed -i 's/^host /hostssl /' '{folder}/data/pg_hba.conf'");
         var shell = Process.Start(new ProcessStartInfo(AsPostgres()[0], [.. AsPostgres()[1..], "sh", "-c", $$"""
             # Whole paths: a restart starts it from another folder with the same words.
             cd '{{folder}}' || exit 1
             options='-c fsync=off -c full_page_writes=off -c synchronous_commit=on -c shared_buffers=64MB -c max_connections=200'
-            options="$options -c listen_addresses=127.0.0.1 -c port={{port}} -c unix_socket_directories={{folder}}"
-            '{{binaries}}/initdb' -D '{{folder}}/data' -A trust -N --locale=C -E UTF8 -U postgres >log 2>&1 &&
+            options="$options -c listen_addresses=127.0.0.1 -c port={{port}} -c unix_socket_directories={{folder}} {{encrypted}}"
+            '{{binaries}}/initdb' -D '{{folder}}/data' -A trust -N --locale=C -E UTF8 -U postgres >log 2>&1 && {{noneElse}} &&
             '{{binaries}}/pg_ctl' -D '{{folder}}/data' -w -t 100 -l server.log -o "$options" start >>log 2>&1 &&
             echo '{{Ready}}' && cat >/dev/null || cat log server.log
             '{{binaries}}/pg_ctl' -D '{{folder}}/data' -m immediate stop >/dev/null 2>&1
