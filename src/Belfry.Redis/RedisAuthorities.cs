@@ -25,7 +25,9 @@ internal sealed class RedisAuthorities(string file)
     }
 
     /// <summary>Whether one of them vouches for the certificate, and it is for the host that was asked for.</summary>
-    /// <exception cref="CryptographicException">The file is no longer what it was: the connection fails by it.</exception>
+    /// <exception cref="CryptographicException">The file is no longer what it was: the connection fails. So with the next two.</exception>
+    /// <exception cref="IOException">It is gone.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read any more.</exception>
     public bool Accept(X509Certificate? certificate, X509Chain? sent, SslPolicyErrors errors)
     {
         if (certificate is null || (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != 0) return false;

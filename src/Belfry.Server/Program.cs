@@ -71,7 +71,8 @@ internal sealed class BelfryServer(WebApplication app, ServerShape shape, Listen
         var gate = app.Services.GetRequiredService<AdministratorGate>();
         await gate.LookAsync(cancel);
         if (options.Roles.ServesApi)
-            await FormKeys.EnsureAsync(app.Services.GetRequiredService<IDataProtectionProvider>(), shape.Ports, cancel);
+            await FormKeys.EnsureAsync(
+                app.Services.GetRequiredService<IDataProtectionProvider>(), shape.Ports, options.KeysPath, cancel);
         listen.Bind(everywhere: gate.IsOpen);
         app.UseAdministratorGate();
         app.UseSecurityHeaders();
