@@ -46,6 +46,14 @@ public sealed class PostgresTaskStore(PostgresDatabase database) : ITaskStore
         if (raised == 0) throw new OwnershipLostException($"{source} has a newer epoch than {epoch} in '{database.Name}'.");
     }
 
+    /// <summary>The same of many owners that nobody follows; where a newer epoch is here already, it stays.</summary>
+    internal async ValueTask FenceAsync(IReadOnlyList<(TopicPartition Source, long Epoch)> owners, CancellationToken cancel) =>
+        await database.WriteAsync(
+            connection => connection.Statement(
+                TaskTables.FenceAll, Of(owners.Select(owner => owner.Source.Topic)), Of(owners.Select(owner => owner.Source.Partition)),
+                Of(owners.Select(owner => owner.Epoch))).RunAsync(cancel),
+            cancel);
+
     /// <summary>The epochs below which nobody writes for a retired topic.</summary>
     internal async ValueTask<IReadOnlyList<(TopicPartition Source, long Epoch)>> RetiredOwnersAsync(CancellationToken cancel) =>
         await database.ReadAsync(

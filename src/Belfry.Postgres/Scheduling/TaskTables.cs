@@ -47,6 +47,12 @@ internal static class TaskTables
         on conflict (topic, partition_no) do update set epoch = excluded.epoch where task_owner.epoch <= excluded.epoch
         """;
 
+    public const string FenceAll = """
+        insert into task_owner (topic, partition_no, epoch, position)
+        select topic, partition_no, epoch, 0 from unnest($1, $2, $3) as owner (topic, partition_no, epoch) order by topic, partition_no
+        on conflict (topic, partition_no) do update set epoch = excluded.epoch where task_owner.epoch < excluded.epoch
+        """;
+
     public const string RetiredOwners = """
         select topic, partition_no, epoch from task_owner join task_topic using (topic) where retired_ms is not null
         """;

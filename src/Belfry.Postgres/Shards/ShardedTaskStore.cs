@@ -22,12 +22,13 @@ internal sealed class ShardedTaskStore(IReadOnlyList<PostgresTaskStore> shards) 
         var ownership = await Home.TakeOverAsync(partition, cancel);
         if (partition.Generation > _generation)
         {
-            foreach (var (source, epoch) in await Home.RetiredOwnersAsync(cancel)) await FenceAsync(source, epoch, cancel);
+            var former = await Home.RetiredOwnersAsync(cancel);
+            await Task.WhenAll(shards.Skip(1).Select(shard => shard.FenceAsync(former, cancel).AsTask()));
             _generation = partition.Generation;
         }
 
         await Task.WhenAll(shards.Skip(1).Select(shard => shard.PrepareAsync(partition.Partitions, cancel).AsTask()));
-        await FenceAsync(partition.Source, ownership.Epoch, cancel);
+        await Task.WhenAll(shards.Skip(1).Select(shard => shard.FenceAsync(partition.Source, ownership.Epoch, cancel).AsTask()));
         return ownership;
     }
 
@@ -78,9 +79,6 @@ internal sealed class ShardedTaskStore(IReadOnlyList<PostgresTaskStore> shards) 
             if (forgotten < max) forgotten += await shard.ForgetAsync(beforeMs, max - forgotten, cancel);
         return forgotten;
     }
-
-    private Task FenceAsync(TopicPartition source, long epoch, CancellationToken cancel) =>
-        Task.WhenAll(shards.Skip(1).Select(shard => shard.FenceAsync(source, epoch, cancel).AsTask()));
 
     private int ShardOf(string orderingId) => PostgresShards.ShardOf(Partitioner.Hash(orderingId), shards.Count);
 
