@@ -28,7 +28,7 @@ public sealed class BoundedResourcesTests(ITestOutputHelper output)
     public async Task A_hundred_thousand_requests_leave_one_producer_and_sockets_descriptors_threads_and_memory_as_they_were()
     {
         var kafka = await KafkaBroker.BootstrapAsync();
-        var postgres = await DatabaseAsync();
+        var postgres = await (await PostgresServer.GetAsync()).NewDatabaseAsync();
         Part.Redis();
         await using var redis = await RedisServer.StartAsync();
         using var folder = new TempFolder();
@@ -121,17 +121,6 @@ public sealed class BoundedResourcesTests(ITestOutputHelper output)
     }
 
     private static async Task<JsonNode> DetailsAsync(BelfryProgram program) => await program.GetAsync("/health/consumers");
-
-    private static async Task<string> DatabaseAsync()
-    {
-        var server = await PostgresServer.GetAsync();
-        var name = $"belfry_{Guid.NewGuid():N}";
-        await using var connection = new NpgsqlConnection(server.ConnectionString);
-        await connection.OpenAsync();
-        await using var create = new NpgsqlCommand($"create database {name}", connection);
-        await create.ExecuteNonQueryAsync();
-        return new NpgsqlConnectionStringBuilder(server.ConnectionString) { Database = name }.ToString();
-    }
 
     private static string Settings(string kafka, string postgres, string redis) => new JsonObject
     {

@@ -12,10 +12,13 @@ public class ClusteredFrontsTests
     public async Task Three_instances_that_start_at_once_on_nothing_take_each_others_sessions_forms_and_links()
     {
         await using var cluster = await Cluster.StartAsync(brokers: 1, partitions: 4);
-        var all = await Task.WhenAll(cluster.StartAsync("a", "--demo"), cluster.StartAsync("b"), cluster.StartAsync("c"));
-        await using var a = all[0];
-        await using var b = all[1];
-        await using var c = all[2];
+        var starting = new[] { cluster.StartAsync("a", "--demo"), cluster.StartAsync("b"), cluster.StartAsync("c") };
+        // Each is awaited, and so disposed of, whatever becomes of the others.
+        await Task.WhenAll(starting).ContinueWith(static _ => { }, TaskScheduler.Default);
+        await using var a = await starting[0];
+        await using var b = await starting[1];
+        await using var c = await starting[2];
+        BelfryProgram[] all = [a, b, c];
 
         // Made by the first alone: each reads those of the others soon after its start only, and then once a day.
         Directory.GetFiles(cluster.Folder("keys"), "key-*.xml").ShouldHaveSingleItem();
@@ -54,9 +57,16 @@ public class ClusteredFrontsTests
 
         // Signed out of by one is signed out of all.
         (_, page) = await visitor.GetAsync(a, "/");
+        var thief = visitor.Copy();
         (status, _) = await visitor.SubmitAsync(c, page, "form.who", "/logout");
         status.ShouldBe(HttpStatusCode.Redirect);
-        foreach (var instance in all) (await visitor.GetAsync(instance, "/")).Status.ShouldNotBe(HttpStatusCode.OK);
+        foreach (var instance in all)
+        {
+            (await visitor.GetAsync(instance, "/")).Status.ShouldNotBe(HttpStatusCode.OK);
+            await Eventually.TrueAsync(
+                $"{instance.Url} forgets the session", async () => (await thief.GetAsync(instance, "/")).Status != HttpStatusCode.OK);
+        }
+
         foreach (var instance in all) instance.Process.Output.ShouldNotContain("fail:");
     }
 }

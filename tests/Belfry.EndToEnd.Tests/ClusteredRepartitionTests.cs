@@ -11,6 +11,9 @@ public class ClusteredRepartitionTests
     private const int Teams = 12;
     private const int SnoozeSeconds = 5;
 
+    // Those are not over before both schedulers have stopped, 10 s each at most.
+    private const int LongSnoozeSeconds = 30;
+
     // At first, and when the snooze ends; then who had snoozed it hears of it too.
     private const int Woken = 3;
 
@@ -31,7 +34,7 @@ public class ClusteredRepartitionTests
             var snoozed = await TriggeredAsync(cluster, teams, front, other, "before");
 
             // What is put off is to come up while nobody runs tasks, and is written before, while and after they are moved.
-            foreach (var title in snoozed.Take(Teams / 2)) await front.SnoozeAsync(title, SnoozeSeconds);
+            foreach (var title in snoozed.Take(Teams / 2)) await front.SnoozeAsync(title, LongSnoozeSeconds);
             foreach (var one in schedulers)
             {
                 await one.Process.TerminateAsync();

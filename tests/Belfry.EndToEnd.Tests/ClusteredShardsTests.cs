@@ -20,7 +20,7 @@ public class ClusteredShardsTests
     [SkippableFact]
     public async Task Over_two_databases_every_event_is_paged_and_every_snooze_ends_though_an_instance_is_killed()
     {
-        var further = await Cluster.DatabaseAsync((await PostgresServer.GetAsync()).ConnectionString);
+        var further = await (await PostgresServer.GetAsync()).NewDatabaseAsync();
         await using var cluster = await Cluster.StartAsync(
             brokers: 1, partitions: 6, more: belfry => belfry["Postgres"]!["Shards"] = new JsonArray(further));
         var home = JsonNode.Parse(await File.ReadAllTextAsync(cluster.Config))!["Belfry"]!["Postgres"]!["ConnectionString"]!.ToString();

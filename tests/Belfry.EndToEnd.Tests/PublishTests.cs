@@ -40,6 +40,7 @@ public sealed class PublishTests
         await using var publish = new ChildProgram("dotnet",
         [
             "publish", Path.Combine(root, "src", "Belfry.Server"), "-c", configuration, "-o", output, "--nologo",
+            "-nodeReuse:false", "-p:UseSharedCompilation=false",
             .. hasImages ? [] : (string[])["-p:AheadOfTime=false"],
         ]);
         await Eventually.TrueAsync(

@@ -171,7 +171,7 @@ public sealed class RelayKillTests
     /// <summary>A database of this test's own.</summary>
     private static async Task<PostgresOptions> DatabaseAsync() => new()
     {
-        ConnectionString = await Cluster.DatabaseAsync((await PostgresServer.GetAsync()).ConnectionString),
+        ConnectionString = await (await PostgresServer.GetAsync()).NewDatabaseAsync(),
         Schema = "relays",
         ConnectionsMax = 8,
     };

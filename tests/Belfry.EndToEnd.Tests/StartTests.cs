@@ -13,7 +13,7 @@ public sealed class StartTests
     public async Task An_instance_that_starts_before_its_parts_waits_for_them_and_says_so()
     {
         var kafka = await KafkaBroker.BootstrapAsync();
-        var postgres = new NpgsqlConnectionStringBuilder(await Cluster.DatabaseAsync((await PostgresServer.GetAsync()).ConnectionString));
+        var postgres = new NpgsqlConnectionStringBuilder(await (await PostgresServer.GetAsync()).NewDatabaseAsync());
         await using var toKafka = new Forwarder();
         await using var toPostgres = new Forwarder();
         using var folder = new TempFolder();

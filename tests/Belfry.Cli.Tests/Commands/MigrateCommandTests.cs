@@ -31,26 +31,33 @@ public class MigrateCommandTests
     public async Task Further_databases_get_their_tables_and_the_index_of_the_topics_partitions_too()
     {
         using var folder = new TempFolder();
-        var options = TestSchema.Empty(await PostgresServer.GetAsync());
-        var further = await TestCluster.DatabaseAsync();
-        var config = await BelfryCommand.ConfigureAsync(
-            folder, "127.0.0.1:1", options.ConnectionString, options.Schema, partitions: 5, shards: [further]);
-        (await BelfryCommand.RunAsync("migrate", "--config", config)).Code.ShouldBe(0);
-        foreach (var database in (string[])[options.ConnectionString, further])
-            (await TestCluster.RunAsync(database, $"""
-                select (select count(*) from {options.Schema}.delivery) + (select count(*) from {options.Schema}.task) +
-                    (select count(*) from pg_indexes where schemaname = '{options.Schema}' and indexname = 'task_window_5')
-                """)).ShouldBe(1, database);
+        var server = await PostgresServer.GetAsync();
+        var options = TestSchema.Empty(server);
+        var further = await server.NewDatabaseAsync();
+        try
+        {
+            var config = await BelfryCommand.ConfigureAsync(
+                folder, "127.0.0.1:1", options.ConnectionString, options.Schema, partitions: 5, shards: [further]);
+            (await BelfryCommand.RunAsync("migrate", "--config", config)).Code.ShouldBe(0);
+            foreach (var database in (string[])[options.ConnectionString, further])
+                (await TestCluster.RunAsync(database, $"""
+                    select (select count(*) from {options.Schema}.delivery) + (select count(*) from {options.Schema}.task) +
+                        (select count(*) from pg_indexes where schemaname = '{options.Schema}' and indexname = 'task_window_5')
+                    """)).ShouldBe(1, database);
 
-        // Once one holds anything, their order is for life.
-        await TestCluster.RunAsync(
-            further, $"insert into {options.Schema}.task_owner (topic, partition_no, epoch, position) values ('t', 0, 1, 1)");
-        config = await BelfryCommand.ConfigureAsync(
-            folder, "127.0.0.1:1", further, options.Schema, partitions: 5, shards: [options.ConnectionString]);
-        var (code, output) = await BelfryCommand.RunAsync("migrate", "--config", config);
-        (code, output.Trim().Split('\n').Length).ShouldBe((1, 1), output);
-        output.ShouldContain("Postgres:Shards in their order");
-        await TestCluster.DropAsync(further);
+            // Once one holds anything, their order is for life.
+            await TestCluster.RunAsync(
+                further, $"insert into {options.Schema}.task_owner (topic, partition_no, epoch, position) values ('t', 0, 1, 1)");
+            config = await BelfryCommand.ConfigureAsync(
+                folder, "127.0.0.1:1", further, options.Schema, partitions: 5, shards: [options.ConnectionString]);
+            var (code, output) = await BelfryCommand.RunAsync("migrate", "--config", config);
+            (code, output.Trim().Split('\n').Length).ShouldBe((1, 1), output);
+            output.ShouldContain("Postgres:Shards in their order");
+        }
+        finally
+        {
+            await TestCluster.DropAsync(further);
+        }
     }
 
     [SkippableFact]
@@ -68,19 +75,22 @@ public class MigrateCommandTests
             grant usage on schema {options.Schema} to {user};
             grant select, insert, update, delete on all tables in schema {options.Schema} to {user};
             """);
-        var limited = new NpgsqlConnectionStringBuilder(options.ConnectionString) { Username = user, Password = "secret" }.ToString();
-        config = await BelfryCommand.ConfigureAsync(folder, kafka, limited, options.Schema, prefix);
-        await using (var program = await BelfryProgram.StartAsync(
-            folder.Sub("data"), ChildProgram.FreePort(), "--config", config, "--keys", folder.Sub("keys"), "--demo"))
+        try
         {
+            var limited = new NpgsqlConnectionStringBuilder(options.ConnectionString) { Username = user, Password = "secret" }.ToString();
+            config = await BelfryCommand.ConfigureAsync(folder, kafka, limited, options.Schema, prefix);
+            await using var program = await BelfryProgram.StartAsync(
+                folder.Sub("data"), ChildProgram.FreePort(), "--config", config, "--keys", folder.Sub("keys"), "--demo");
             (await program.SendEventAsync("trigger", "k", "limited")).StatusCode.ShouldBe(HttpStatusCode.Accepted);
             var mails = program.Ready.GetProperty("mailDir").GetString()!;
             await Eventually.TrueAsync(
                 "the page", () => Task.FromResult(Directory.EnumerateFiles(mails, "*.eml").Any()), () => program.Process.Output);
             program.Process.Output.ShouldNotContain("42501", Case.Insensitive, "insufficient privilege");
         }
-
-        await schema.RunAsync($"drop owned by {user}; drop role {user}");
+        finally
+        {
+            await schema.RunAsync($"drop owned by {user}; drop role {user}");
+        }
     }
 
     [SkippableFact]

@@ -37,7 +37,7 @@ internal sealed class TestCluster : IAsyncDisposable
     {
         var bootstrap = await KafkaBroker.BootstrapAsync();
         var further = new List<string>();
-        while (further.Count < shards - 1) further.Add(await DatabaseAsync());
+        while (further.Count < shards - 1) further.Add(await (await PostgresServer.GetAsync()).NewDatabaseAsync());
         var schema = await TestSchema.CreateAsync();
         var options = schema.Options with { Shards = further };
         var cluster = new TestCluster(
@@ -80,15 +80,6 @@ internal sealed class TestCluster : IAsyncDisposable
         await Schema.DisposeAsync();
         foreach (var database in _further) await DropAsync(database);
         _folder.Dispose();
-    }
-
-    /// <summary>A new database of the server; its connection string.</summary>
-    public static async Task<string> DatabaseAsync()
-    {
-        var server = (await PostgresServer.GetAsync()).ConnectionString;
-        var name = $"belfry_{Guid.NewGuid():N}";
-        await RunAsync(server, $"create database {name}");
-        return new NpgsqlConnectionStringBuilder(server) { Database = name }.ToString();
     }
 
     public static async Task DropAsync(string database) => await RunAsync(

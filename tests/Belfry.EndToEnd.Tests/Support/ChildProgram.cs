@@ -12,6 +12,7 @@ internal sealed partial class ChildProgram : IAsyncDisposable
     private readonly Process _process;
     private static readonly TimeSpan StopMax = TimeSpan.FromMinutes(1);
     private readonly StringBuilder _output = new();
+    private int _disposed;
 
     public ChildProgram(string file, IEnumerable<string> arguments, params (string Name, string Value)[] environment)
     {
@@ -56,8 +57,10 @@ internal sealed partial class ChildProgram : IAsyncDisposable
         return Stopwatch.GetElapsedTime(started);
     }
 
+    /// <summary>May be repeated.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) == 1) return;
         await KillAsync();
         _process.Dispose();
     }

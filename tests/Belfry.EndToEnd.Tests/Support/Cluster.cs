@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Belfry.Kafka.Tests;
 using Belfry.Postgres.Tests;
 using Belfry.Redis.Tests;
-using Npgsql;
 
 namespace Belfry.EndToEnd.Tests.Support;
 
@@ -115,19 +114,8 @@ internal sealed class Cluster : IAsyncDisposable
         {
             ["BootstrapServers"] = Kafka.Bootstrap, ["ReplicationFactor"] = brokers, ["MinInSyncReplicas"] = brokers == 1 ? 1 : 2,
         },
-        [nameof(Postgres)] = new JsonObject { ["ConnectionString"] = await DatabaseAsync(Postgres.ConnectionString) },
+        [nameof(Postgres)] = new JsonObject { ["ConnectionString"] = await Postgres.NewDatabaseAsync() },
         [nameof(Redis)] = new JsonObject { ["Configuration"] = Redis.Configuration },
         ["Topics"] = new JsonObject { [nameof(Prefix)] = Prefix, ["Partitions"] = partitions },
     };
-
-    /// <summary>A new database of the server; its connection string.</summary>
-    public static async Task<string> DatabaseAsync(string server)
-    {
-        var name = $"belfry_{Guid.NewGuid():N}";
-        await using var connection = new NpgsqlConnection(server);
-        await connection.OpenAsync();
-        await using var create = new NpgsqlCommand($"create database {name}", connection);
-        await create.ExecuteNonQueryAsync();
-        return new NpgsqlConnectionStringBuilder(server) { Database = name }.ToString();
-    }
 }

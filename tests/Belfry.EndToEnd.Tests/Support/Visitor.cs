@@ -9,6 +9,14 @@ internal sealed class Visitor
 {
     private readonly Dictionary<string, string> _cookies = new(StringComparer.Ordinal);
 
+    /// <summary>One with the same cookies, which goes its own way from here on.</summary>
+    public Visitor Copy()
+    {
+        var copy = new Visitor();
+        foreach (var (name, value) in _cookies) copy._cookies[name] = value;
+        return copy;
+    }
+
     public async Task<(HttpStatusCode Status, IDocument Page)> GetAsync(BelfryProgram instance, string path)
     {
         using var answer = await SendAsync(instance, new HttpRequestMessage(HttpMethod.Get, path));

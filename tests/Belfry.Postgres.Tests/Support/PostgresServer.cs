@@ -38,6 +38,17 @@ internal sealed class PostgresServer
     /// <summary>Missing: the test skips with the way to install it, and fails when CI=true.</summary>
     public static Task<PostgresServer> GetAsync() => Started.Value;
 
+    /// <summary>A new database; its connection string.</summary>
+    public async Task<string> NewDatabaseAsync()
+    {
+        var name = $"belfry_{Guid.NewGuid():N}";
+        await using var connection = new NpgsqlConnection(ConnectionString);
+        await connection.OpenAsync();
+        await using var create = new NpgsqlCommand($"create database {name}", connection);
+        await create.ExecuteNonQueryAsync();
+        return new NpgsqlConnectionStringBuilder(ConnectionString) { Database = name }.ToString();
+    }
+
     /// <summary>As a crash of the machine would: all backends at once, then recovery from the write-ahead log.</summary>
     public async Task RestartAsync()
     {
