@@ -36,7 +36,8 @@ public sealed class KafkaInspector : IDisposable
 
     private KafkaInspector(KafkaLogOptions options, ILogger logger)
     {
-        (_options, _voice) = (options, new ClientVoice(logger, TimeProvider.System, options.Security.Login != KafkaLogin.None));
+        _options = options;
+        _voice = new ClientVoice(logger, TimeProvider.System, options.Security.Tls, options.Security.Login != KafkaLogin.None);
         try
         {
             _reader = KafkaReaders.Build(options, _voice);

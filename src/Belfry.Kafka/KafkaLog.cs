@@ -34,7 +34,7 @@ public sealed partial class KafkaLog : IPartitionedLog, IAsyncDisposable
     {
         (_options, _time, _logger, _registry) = (options, time, logger, registry);
         _instances = new GroupInstances(options.GroupInstanceId);
-        _voice = new ClientVoice(logger, time, options.Security.Login != KafkaLogin.None);
+        _voice = new ClientVoice(logger, time, options.Security.Tls, options.Security.Login != KafkaLogin.None);
         _readers = new KafkaReaders(options, time, _voice, () => KafkaReaders.Build(options, _voice));
         try
         {

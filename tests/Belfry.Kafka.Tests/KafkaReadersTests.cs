@@ -134,7 +134,7 @@ public sealed class KafkaReadersTests : IDisposable
     private KafkaReaders Readers(string bootstrap, TimeProvider time, TimeSpan limit)
     {
         var options = TestLog.Options(bootstrap) with { RequestTimeout = limit };
-        var voice = new ClientVoice(NullLogger.Instance, time, signsIn: false);
+        var voice = new ClientVoice(NullLogger.Instance, time, tls: false, signsIn: false);
         return new KafkaReaders(options, time, voice, () =>
         {
             var client = DispatchProxy.Create<IConsumer<byte[], byte[]>, Client>();
