@@ -56,6 +56,12 @@ internal sealed partial class ClientVoice(ILogger logger, TimeProvider time, boo
         return $"; a connection{whose} failed {before} s before{others}: {last.Text}";
     }
 
+    /// <summary>A client did not end in order.</summary>
+    public void EndFailed(Exception fault) => EndFailed(logger, fault);
+
+    /// <summary>A client has not ended by now.</summary>
+    public void EndsLate(TimeSpan waited) => EndsLate(logger, waited);
+
     private void Keep(string said)
     {
         var broker = BrokerOf(said);
@@ -91,6 +97,12 @@ internal sealed partial class ClientVoice(ILogger logger, TimeProvider time, boo
 
     [LoggerMessage(EventId = 1303, Message = "{Client}: {Facility}: {Text}")]
     private static partial void Said(ILogger logger, LogLevel level, string client, string facility, string text);
+
+    [LoggerMessage(1304, LogLevel.Warning, "A Kafka client could not be ended in order")]
+    private static partial void EndFailed(ILogger logger, Exception fault);
+
+    [LoggerMessage(1305, LogLevel.Warning, "Ending Kafka clients takes longer than {Waited}; it goes on in the background")]
+    private static partial void EndsLate(ILogger logger, TimeSpan waited);
 
     private sealed record Trouble(string Broker, string Text, long At);
 }
