@@ -206,12 +206,12 @@ internal sealed class BrokerConnection : IAsyncDisposable
         {
             Step.ReadingFiles => $"the files of the security settings cannot be used: {reason}",
             Step.Encrypting when fault is IOException => $"it hung up: {reason}: this port may not speak TLS",
-            Step.Encrypting => $"TLS failed: {reason}{ConnectionHints.For(reason, signsIn)}",
+            Step.Encrypting => $"TLS failed: {reason}{ConnectionHints.For(reason, security.Tls, signsIn)}",
             Step.SigningIn when fault is EndOfStreamException && !security.Tls => $"it hung up: {reason}: this port may want TLS",
-            Step.SigningIn => $"signing in failed: {reason}{ConnectionHints.For(reason, signsIn)}",
+            Step.SigningIn => $"signing in failed: {reason}{ConnectionHints.For(reason, security.Tls, signsIn)}",
             Step.Asking when fault is EndOfStreamException && !signsIn =>
                 $"it hung up: {reason}: {(security.Tls ? "" : "this port may want TLS, or ")}the broker may want a sign-in",
-            _ => reason + ConnectionHints.For(reason, signsIn),
+            _ => reason + ConnectionHints.For(reason, security.Tls, signsIn),
         };
     }
 

@@ -10,14 +10,17 @@ namespace Belfry.Kafka;
 /// </summary>
 /// <param name="logger">The program's.</param>
 /// <param name="time">Of how long ago it was.</param>
+/// <param name="tls">The clients speak TLS.</param>
 /// <param name="signsIn">The clients have a login.</param>
-internal sealed partial class ClientVoice(ILogger logger, TimeProvider time, bool signsIn)
+internal sealed partial class ClientVoice(ILogger logger, TimeProvider time, bool tls, bool signsIn)
 {
     // The client repeats a trouble that stays the same every 30 s. Source: librdkafka 2.15.1, rd_kafka_broker_set_error.
     private static readonly TimeSpan KeptFor = TimeSpan.FromSeconds(40);
 
     // Above it the oldest is forgotten.
     private const int BrokersMax = 16;
+
+    private const string Coordinator = "GroupCoordinator";
 
     private readonly Lock _lock = new();
 
@@ -53,23 +56,34 @@ internal sealed partial class ClientVoice(ILogger logger, TimeProvider time, boo
         return $"; a connection{whose} failed {before} s before{others}: {last.Text}";
     }
 
+    /// <summary>A client did not end in order.</summary>
+    public void EndFailed(Exception fault) => EndFailed(logger, fault);
+
+    /// <summary>A client has not ended by now.</summary>
+    public void EndsLate(TimeSpan waited) => EndsLate(logger, waited);
+
     private void Keep(string said)
     {
         var broker = BrokerOf(said);
         lock (_lock)
         {
             _last.RemoveAll(trouble => trouble.Broker == broker);
-            _last.Add(new Trouble(broker, said + ConnectionHints.For(said, signsIn), time.GetTimestamp()));
+            _last.Add(new Trouble(broker, said + ConnectionHints.For(said, tls, signsIn), time.GetTimestamp()));
             if (_last.Count > BrokersMax) _last.RemoveAt(0);
         }
     }
 
     /// <summary>
     /// The client puts the broker's name before, as <c>ssl://host:port/1: </c>; what stands behind the port tells how it was learnt of, and
-    /// may be two things of one broker. Empty: none is named.
+    /// may be two things of one broker. A connection to a group's coordinator has a name of its own, with or without the broker's number,
+    /// and the broker's behind it, as <c>GroupCoordinator/1: host:port: </c> (librdkafka 2.15.1, rd_kafka_broker_set_nodename and
+    /// rd_kafka_broker_set_error). Empty: none is named.
     /// </summary>
     private static string BrokerOf(string said)
     {
+        if (said.StartsWith(Coordinator, StringComparison.Ordinal) && said.IndexOf(": ", StringComparison.Ordinal) is > 0 and var behind
+            && said.IndexOf(": ", behind + 2, StringComparison.Ordinal) > 0)
+            said = said[(behind + 2)..];
         var name = said.IndexOf(": ", StringComparison.Ordinal) is > 0 and var end ? said[..end] : "";
         if (name.IndexOf("://", StringComparison.Ordinal) is >= 0 and var scheme) name = name[(scheme + 3)..];
         return name.LastIndexOf('/') is > 0 and var place ? name[..place] : name;
@@ -83,6 +97,12 @@ internal sealed partial class ClientVoice(ILogger logger, TimeProvider time, boo
 
     [LoggerMessage(EventId = 1303, Message = "{Client}: {Facility}: {Text}")]
     private static partial void Said(ILogger logger, LogLevel level, string client, string facility, string text);
+
+    [LoggerMessage(1304, LogLevel.Warning, "A Kafka client could not be ended in order")]
+    private static partial void EndFailed(ILogger logger, Exception fault);
+
+    [LoggerMessage(1305, LogLevel.Warning, "Ending Kafka clients takes longer than {Waited}; it goes on in the background")]
+    private static partial void EndsLate(ILogger logger, TimeSpan waited);
 
     private sealed record Trouble(string Broker, string Text, long At);
 }

@@ -13,10 +13,11 @@ internal static class ConnectionHints
 
     /// <summary>To go behind what was said; empty where there is none.</summary>
     /// <param name="said">By the client, or by what a stream threw.</param>
-    /// <param name="signsIn">Who signs in already need not be told to.</param>
-    public static string For(string said, bool signsIn) => Find(said, signsIn) is { } hint ? $": {hint}" : "";
+    /// <param name="tls">Who speaks TLS already need not be told to; what is said does not tell, for connections to coordinators.</param>
+    /// <param name="signsIn">Nor who signs in already.</param>
+    public static string For(string said, bool tls, bool signsIn) => Find(said, tls, signsIn) is { } hint ? $": {hint}" : "";
 
-    private static string? Find(string said, bool signsIn)
+    private static string? Find(string said, bool tls, bool signsIn)
     {
         if (Says("certificate verify failed"))
             return "the broker's certificate must be signed by an authority that is trusted here, and for the name that the broker goes by";
@@ -24,7 +25,7 @@ internal static class ConnectionHints
         if (Says("not valid in current SASL state")) return "nobody signs in at this port";
         if (!Says("Disconnected")) return null;
         if (Says("in state SSL_HANDSHAKE")) return "this port may not speak TLS";
-        if (Says("in state APIVERSION_QUERY") && !Says("ssl://")) return "this port may want TLS";
+        if (!tls && Says("in state APIVERSION_QUERY")) return "this port may want TLS";
         return !signsIn && EndedAtOnce(said) ? "the broker may want a sign-in" : null;
 
         bool Says(string words) => said.Contains(words, StringComparison.Ordinal);

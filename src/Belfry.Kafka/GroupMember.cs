@@ -344,10 +344,16 @@ internal sealed partial class GroupMember(
             return KafkaFaults.Unavailable($"Group '{group.Name}': polling failed", error, voice, inner);
         _ended ??= error;
         return new KafkaConsumerEndedException(
-            error.Code == ErrorCode.FencedInstanceId
-                ? $"Group '{group.Name}' has another member of the name '{config.GroupInstanceId}', which has taken this one's place and " +
-                    "loses it again when this one is made anew: give each instance a Kafka:GroupInstanceId of its own."
-                : $"Group '{group.Name}': this consumer cannot go on and must be made anew: {error.Reason} ({error.Code})", inner);
+            error.Code switch
+            {
+                ErrorCode.FencedInstanceId =>
+                    $"Group '{group.Name}' has another member of the name '{config.GroupInstanceId}', which has taken this one's place " +
+                    "and loses it again when this one is made anew: give each instance a Kafka:GroupInstanceId of its own.",
+                ErrorCode.UnreleasedInstanceId =>
+                    $"Group '{group.Name}' has another member of the name '{config.GroupInstanceId}' already, and this one gets nothing " +
+                    "until that has gone: give each instance a Kafka:GroupInstanceId of its own.",
+                _ => $"Group '{group.Name}': this consumer cannot go on and must be made anew: {error.Reason} ({error.Code})",
+            }, inner);
     }
 
     private OwnershipLostException NotOwned(string what, string? why = null) => new(

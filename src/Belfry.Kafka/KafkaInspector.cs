@@ -34,12 +34,13 @@ public sealed class KafkaInspector : IDisposable
     // Under the lock: what the client has not answered, also where nobody waits for it any more.
     private readonly HashSet<Task> _running = [];
 
-    private KafkaInspector(KafkaLogOptions options, ILogger logger)
+    private KafkaInspector(KafkaLogOptions options, ILogger logger, Func<ClientVoice, IConsumer<byte[], byte[]>> build)
     {
-        (_options, _voice) = (options, new ClientVoice(logger, TimeProvider.System, options.Security.Login != KafkaLogin.None));
+        _options = options;
+        _voice = new ClientVoice(logger, TimeProvider.System, options.Security.Tls, options.Security.Login != KafkaLogin.None);
         try
         {
-            _reader = KafkaReaders.Build(options, _voice);
+            _reader = build(_voice);
         }
         catch (LogUnavailableException fault)
         {
@@ -47,17 +48,24 @@ public sealed class KafkaInspector : IDisposable
         }
 
         _admin = new DependentAdminClientBuilder(_reader.Handle).Build();
-        _readers = new KafkaReaders(options, TimeProvider.System, _voice, () => KafkaReaders.Build(options, _voice));
+        _readers = new KafkaReaders(options, TimeProvider.System, _voice, () => build(_voice));
     }
 
     /// <summary>Opens it; no broker need answer yet.</summary>
     /// <exception cref="ArgumentException">Options are faulty; names all faults.</exception>
     /// <exception cref="InvalidOperationException">The native client is missing or too old.</exception>
-    public static KafkaInspector Open(KafkaLogOptions options, ILogger logger)
+    public static KafkaInspector Open(KafkaLogOptions options, ILogger logger) =>
+        Open(options, logger, voice => KafkaReaders.Build(options, voice));
+
+    /// <param name="options">Of the log.</param>
+    /// <param name="logger">The program's.</param>
+    /// <param name="build">Makes a client, as <see cref="KafkaReaders.Build"/> does.</param>
+    internal static KafkaInspector Open(
+        KafkaLogOptions options, ILogger logger, Func<ClientVoice, IConsumer<byte[], byte[]>> build)
     {
         options.Validate();
         Librdkafka.Check();
-        return new KafkaInspector(options, logger);
+        return new KafkaInspector(options, logger, build);
     }
 
     /// <summary>The names of all groups that the brokers know.</summary>
@@ -137,22 +145,16 @@ public sealed class KafkaInspector : IDisposable
     });
 
     /// <summary>
-    /// Not while a question is waited for. Where one was given up by its token, the client ends in the background, once it has answered
-    /// that or <see cref="KafkaLogOptions.RequestTimeout"/> is over: its end would block meanwhile, and may not come amid a call that does.
+    /// Not while a question is waited for. Takes <see cref="KafkaLogOptions.CloseTimeout"/> at most; a client that has not ended by then
+    /// does so in the background. Where a question was given up by its token, all of it happens there, once the client has answered that
+    /// or <see cref="KafkaLogOptions.RequestTimeout"/> is over: its end would block meanwhile, and may not come amid a call that does.
     /// </summary>
     public void Dispose()
     {
         Task[] running;
         lock (_lock) running = [.. _running];
-        if (running.Length == 0) End();
-        else _ = Task.WhenAll(running).ContinueWith(_ => End(), TaskScheduler.Default);
-
-        void End()
-        {
-            _admin.Dispose();
-            _reader.Dispose();
-            _readers.Dispose();
-        }
+        var ending = ClientEnd.RunAsync(Task.WhenAll(running), _voice, _admin, _reader, _readers);
+        if (running.Length == 0 && !ending.Wait(_options.CloseTimeout)) _voice.EndsLate(_options.CloseTimeout);
     }
 
     /// <summary>Waits for the client's answer until the caller gives it up.</summary>

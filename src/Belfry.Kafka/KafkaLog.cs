@@ -11,7 +11,7 @@ namespace Belfry.Kafka;
 /// The log on Apache Kafka. Appends are idempotent and acknowledged by all replicas in step; the partition is always chosen here
 /// (<see cref="Partitioner"/>). One a process is enough: its producer is shared anyway.
 /// </summary>
-public sealed partial class KafkaLog : IPartitionedLog, IAsyncDisposable
+public sealed class KafkaLog : IPartitionedLog, IAsyncDisposable
 {
     private const int TopicCharsMax = 249;
 
@@ -34,7 +34,7 @@ public sealed partial class KafkaLog : IPartitionedLog, IAsyncDisposable
     {
         (_options, _time, _logger, _registry) = (options, time, logger, registry);
         _instances = new GroupInstances(options.GroupInstanceId);
-        _voice = new ClientVoice(logger, time, options.Security.Login != KafkaLogin.None);
+        _voice = new ClientVoice(logger, time, options.Security.Tls, options.Security.Login != KafkaLogin.None);
         _readers = new KafkaReaders(options, time, _voice, () => KafkaReaders.Build(options, _voice));
         try
         {
@@ -135,13 +135,12 @@ public sealed partial class KafkaLog : IPartitionedLog, IAsyncDisposable
         await _registry.ReturnAsync(_producer);
         try
         {
-            // Freeing native clients blocks for a moment.
-            await Task.Run(_readers.Dispose).WaitAsync(_options.CloseTimeout, _time);
+            await ClientEnd.RunAsync(Task.CompletedTask, _voice, _readers).WaitAsync(_options.CloseTimeout, _time);
         }
         catch (TimeoutException)
         {
             // Nobody reads with them any more: they hold up nothing but themselves.
-            SlowRelease(_options.CloseTimeout);
+            _voice.EndsLate(_options.CloseTimeout);
         }
     }
 
@@ -203,7 +202,4 @@ public sealed partial class KafkaLog : IPartitionedLog, IAsyncDisposable
             return _topics.GetValueOrDefault(name)
                 ?? throw new InvalidOperationException($"Topic '{name}' is not declared; pass it to {nameof(DeclareAsync)} first.");
     }
-
-    [LoggerMessage(1341, LogLevel.Warning, "Freeing the log's readers takes longer than {Timeout}; it goes on in the background")]
-    private partial void SlowRelease(TimeSpan timeout);
 }

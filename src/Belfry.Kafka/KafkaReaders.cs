@@ -1,3 +1,4 @@
+using System.Globalization;
 using Belfry.Log;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
@@ -32,12 +33,24 @@ internal sealed class KafkaReaders(
     private readonly Stack<Reader> _idle = new();
     private bool _closed;
 
-    public Task<List<LogRecord>> ReadAsync(TopicPartition source, long from, int max, CancellationToken cancel) => UseAsync(
-        reader => Task.FromResult(Read(reader.Consumer, source, from, max, cancel)), $"Reading {source}", options.RequestTimeout, cancel);
+    /// <summary>
+    /// Waits <see cref="KafkaLogOptions.RequestTimeout"/> at most until it knows where the partition begins and ends, then as long for each
+    /// record.
+    /// </summary>
+    public Task<List<LogRecord>> ReadAsync(TopicPartition source, long from, int max, CancellationToken cancel)
+    {
+        var limit = new Limit(time, options.RequestTimeout);
+        return UseAsync(
+            reader => Task.FromResult(Read(reader.Consumer, source, from, max, limit, cancel)), $"Reading {source}", limit, cancel);
+    }
 
-    public Task<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel) => UseAsync(
-        reader => Task.FromResult(Marks(reader.Consumer, KafkaRecords.ToKafka(source))), $"Reading {source}", options.RequestTimeout,
-        cancel);
+    /// <summary>Takes <see cref="KafkaLogOptions.RequestTimeout"/> at most.</summary>
+    public Task<(long Start, long End)> OffsetsAsync(TopicPartition source, CancellationToken cancel)
+    {
+        var limit = new Limit(time, options.RequestTimeout);
+        return UseAsync(
+            reader => Task.FromResult(Marks(reader.Consumer, KafkaRecords.ToKafka(source), limit)), $"Reading {source}", limit, cancel);
+    }
 
     /// <summary>What a group has committed; null for nothing.</summary>
     public Task<long?> CommittedAsync(string group, TopicPartition source, CancellationToken cancel) => AskCoordinatorAsync<long?>(
@@ -74,24 +87,20 @@ internal sealed class KafkaReaders(
     /// <exception cref="LogUnavailableException">Not answered, or refused for now.</exception>
     public async Task<T> AskCoordinatorAsync<T>(string what, Func<IAdminClient, Task<T>> ask, CancellationToken cancel)
     {
-        var startedAt = time.GetTimestamp();
+        var limit = new Limit(time, options.RequestTimeout);
         for (var wait = AskAgainFirst; ; wait *= 2)
         {
             try
             {
-                return await UseAsync(reader => AskAsync(reader, what, ask, Left(), cancel), what, Left(), cancel);
+                return await UseAsync(reader => AskAsync(reader, what, ask, limit.Left, cancel), what, limit, cancel);
             }
             catch (LogUnavailableException fault) when (fault.InnerException is KafkaException inner
-                && KafkaFaults.IsNoCoordinator(KafkaFaults.Cause(inner)) && wait < Left())
+                && KafkaFaults.IsNoCoordinator(KafkaFaults.Cause(inner)) && wait < limit.Left)
             {
                 await Task.Delay(wait, time, cancel);
+                // The wait took longer than meant: nobody is asked any more, and what was refused tells more than that.
+                if (limit.Left == TimeSpan.Zero) throw;
             }
-        }
-
-        TimeSpan Left()
-        {
-            var left = options.RequestTimeout - time.GetElapsedTime(startedAt);
-            return left > TimeSpan.Zero ? left : TimeSpan.Zero;
         }
     }
 
@@ -112,7 +121,7 @@ internal sealed class KafkaReaders(
             _idle.Clear();
         }
 
-        foreach (var reader in idle) reader.Dispose();
+        foreach (var reader in idle) ClientEnd.End(reader, voice);
     }
 
     private async Task<T> AskAsync<T>(
@@ -128,16 +137,24 @@ internal sealed class KafkaReaders(
         }
     }
 
-    private async Task<T> UseAsync<T>(Func<Reader, Task<T>> use, string what, TimeSpan limit, CancellationToken cancel)
+    private async Task<T> UseAsync<T>(Func<Reader, Task<T>> use, string what, Limit limit, CancellationToken cancel)
     {
         await TakeSlotAsync(what, limit, cancel);
-        // Most of the client's calls block; there are never more of them than readers. Not cancelled, or nobody would free the slot.
-        return await Task.Run(() => UseOneAsync(use, what, cancel), CancellationToken.None);
+        // Most of the client's calls block; there are never more of them than readers. Not cancelled, or nobody would free the slot: who
+        // gives up leaves the call to end by itself.
+        var used = Task.Run(() => UseOneAsync(use, what, cancel), CancellationToken.None);
+        _ = used.ContinueWith(
+            static ended => ended.Exception, CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return await used.WaitAsync(cancel);
     }
 
-    private async Task TakeSlotAsync(string what, TimeSpan limit, CancellationToken cancel)
+    private async Task TakeSlotAsync(string what, Limit limit, CancellationToken cancel)
     {
-        using var late = new CancellationTokenSource(limit, time);
+        cancel.ThrowIfCancellationRequested();
+        if (_slots.Wait(TimeSpan.Zero, CancellationToken.None)) return;
+        var startedAt = time.GetTimestamp();
+        using var late = new CancellationTokenSource(limit.Left, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
         try
         {
@@ -145,9 +162,10 @@ internal sealed class KafkaReaders(
         }
         catch (OperationCanceledException fault) when (!cancel.IsCancellationRequested)
         {
+            var waited = time.GetElapsedTime(startedAt).TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
             throw new LogUnavailableException(
-                $"{what}: all {ReadersMax} clients that read were taken, or ending, for the {options.RequestTimeout} of RequestTimeout" +
-                $"{voice.Why()}.", fault);
+                $"{what}: all {ReadersMax} clients that read were taken, or ending, for {waited} s, until the " +
+                $"{options.RequestTimeout} of RequestTimeout were over{voice.Why()}.", fault);
         }
     }
 
@@ -197,39 +215,40 @@ internal sealed class KafkaReaders(
             }
         }
 
-        _ = Task.Run(() =>
-        {
-            try
-            {
-                reader.Dispose();
-            }
-            finally
-            {
-                _slots.Release();
-            }
-        });
+        _ = EndAsync(reader);
+    }
+
+    private async Task EndAsync(Reader reader)
+    {
+        await ClientEnd.RunAsync(Task.CompletedTask, voice, reader);
+        _slots.Release();
     }
 
     /// <summary>
     /// Asked one by one: the client's call for both forgets that one of the two failed when the answers come together, and a partition then
     /// looks empty.
     /// </summary>
-    private (long Start, long End) Marks(IConsumer<byte[], byte[]> reader, Confluent.Kafka.TopicPartition partition) =>
-        (Mark(reader, partition, Earliest), Mark(reader, partition, Latest));
+    private (long Start, long End) Marks(IConsumer<byte[], byte[]> reader, Confluent.Kafka.TopicPartition partition, Limit limit) =>
+        (Mark(reader, partition, Earliest, limit), Mark(reader, partition, Latest, limit));
 
-    private long Mark(IConsumer<byte[], byte[]> reader, Confluent.Kafka.TopicPartition partition, Timestamp which)
+    private long Mark(IConsumer<byte[], byte[]> reader, Confluent.Kafka.TopicPartition partition, Timestamp which, Limit limit)
     {
-        var offset = reader.OffsetsForTimes([new TopicPartitionTimestamp(partition, which)], options.RequestTimeout).Single().Offset;
+        var left = limit.Left;
+        if (left == TimeSpan.Zero)
+            throw new LogUnavailableException(
+                $"Where {partition} begins and ends was not answered within {options.RequestTimeout}{voice.Why()}.");
+        var offset = reader.OffsetsForTimes([new TopicPartitionTimestamp(partition, which)], left).Single().Offset;
         return !offset.IsSpecial
             ? offset.Value
             : throw new LogUnavailableException($"Where {partition} begins and ends is not known: {offset}.");
     }
 
-    private List<LogRecord> Read(IConsumer<byte[], byte[]> reader, TopicPartition source, long from, int max, CancellationToken cancel)
+    private List<LogRecord> Read(
+        IConsumer<byte[], byte[]> reader, TopicPartition source, long from, int max, Limit limit, CancellationToken cancel)
     {
         var records = new List<LogRecord>();
         var partition = KafkaRecords.ToKafka(source);
-        var (start, end) = Marks(reader, partition);
+        var (start, end) = Marks(reader, partition, limit);
         from = Math.Max(from, start);
         if (from >= end || max < 1) return records;
         reader.Assign(new TopicPartitionOffset(partition, from));
@@ -275,8 +294,23 @@ internal sealed class KafkaReaders(
 
         public void Dispose()
         {
-            _admin?.Dispose();
-            consumer.Dispose();
+            try
+            {
+                _admin?.Dispose();
+            }
+            finally
+            {
+                consumer.Dispose();
+            }
         }
+    }
+
+    /// <summary>The time of one question, whatever it consists of; begins now.</summary>
+    private sealed class Limit(TimeProvider time, TimeSpan length)
+    {
+        private readonly long _startedAt = time.GetTimestamp();
+
+        /// <summary>Never below zero.</summary>
+        public TimeSpan Left => length - time.GetElapsedTime(_startedAt) is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 }

@@ -12,7 +12,8 @@ internal sealed partial class SharedProducer(
     ProducerRegistry registry, ProducerConfig config, string key, TimeSpan closeTimeout, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
-    private readonly ClientVoice _voice = new(logger, time, config.SaslMechanism is not null);
+    private readonly ClientVoice _voice = new(
+        logger, time, config.SecurityProtocol is SecurityProtocol.Ssl or SecurityProtocol.SaslSsl, config.SaslMechanism is not null);
     private readonly Lock _lock = new();
 
     // Under the lock.

@@ -1,9 +1,7 @@
-using System.Collections.Concurrent;
 using Belfry.Log;
 using Belfry.Testing;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using TopicPartition = Belfry.Log.TopicPartition;
 
@@ -56,7 +54,7 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
         await TogetherAsync(() => one.Owned.Count == 6 && two.Owned.Count == 6, one, two);
         var startedAt = _time.GetTimestamp();
         await TestLog.UntilAsync(() => _time.GetElapsedTime(startedAt) > TimeSpan.FromSeconds(2), one, two);
-        said.Lines.ShouldNotContain(line => line.Contains("REQTMOUT", StringComparison.Ordinal));
+        said.Lines.Items.ShouldNotContain(line => line.Contains("REQTMOUT", StringComparison.Ordinal));
     }
 
     [SkippableFact]
@@ -139,6 +137,32 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
         await TestLog.UntilAsync(() => again.Owned.Count == 1, again, two);
         again.Owned.Single().ShouldBe(had);
         two.EverRevoked.Count.ShouldBe(moved);
+    }
+
+    /// <summary>In a classic group the newcomer takes the place, in one that the broker shares out who was there first keeps it.</summary>
+    [SkippableFact]
+    public async Task Two_members_of_one_name_are_told_so()
+    {
+        var options = TestLog.Options(_bootstrap, protocol) with { GroupInstanceId = "node-1" };
+        var (log, other) = (await OpenAsync(options), await OpenAsync(options));
+        var one = Join(log);
+        await TestLog.UntilAsync(() => one.Owned.Count == 2, one);
+        var two = Join(other);
+        var classic = protocol == KafkaGroupProtocol.Classic;
+        var (refused, owner) = classic ? (one, two) : (two, one);
+        var fault = await Should.ThrowAsync<KafkaConsumerEndedException>(() => TestLog.UntilAsync(() => false, one, two));
+        fault.Message.ShouldContain($"Group '{_orders}-g' has another member of the name 'node-1'");
+        fault.Message.ShouldContain(classic ? "has taken this one's place" : "this one gets nothing until that has gone");
+        fault.Message.ShouldContain("Kafka:GroupInstanceId");
+        await Should.ThrowAsync<KafkaConsumerEndedException>(() => refused.PollAsync(PollWait));
+        await TestLog.UntilAsync(() => owner.Owned.Count == 2, owner);
+        if (classic) return;
+        one.EverRevoked.ShouldBeEmpty();
+        one.EverLost.ShouldBeEmpty();
+        await LeaveAsync(two);
+        await LeaveAsync(one);
+        var next = Join(other);
+        await TestLog.UntilAsync(() => next.Owned.Count == 2, next);
     }
 
     /// <summary>Left to itself the client stays in the group as a ghost until its session ends, or never ends closing.</summary>
@@ -257,17 +281,4 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
     /// <summary>Polls all at once, each in a loop of its own, for one of them may be in a revocation for long.</summary>
     private static async Task TogetherAsync(Func<bool> reached, params SpecMember[] members) =>
         await Task.WhenAll(members.Select(member => TestLog.UntilAsync(reached, member)));
-
-    private sealed class Said : ILogger
-    {
-        public ConcurrentQueue<string> Lines { get; } = new();
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Enqueue(formatter(state, exception));
-    }
 }

@@ -1,5 +1,7 @@
 using Belfry.Log;
+using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
+using TopicPartition = Belfry.Log.TopicPartition;
 
 namespace Belfry.Kafka.Tests;
 
@@ -46,4 +48,46 @@ public sealed class KafkaInspectorTests
             await cluster.ThawAsync(1);
         }
     }
+
+    [SkippableFact]
+    public async Task Its_end_waits_for_clients_that_do_not_end_no_longer_than_it_may()
+    {
+        Native.Need();
+        await using var clients = new HeldClients();
+        var said = new Said();
+        var inspector = KafkaInspector.Open(Closing(TimeSpan.FromSeconds(0.2)), said, Clients(clients));
+        clients.HoldEnds();
+        var startedAt = TimeProvider.System.GetTimestamp();
+        inspector.Dispose();
+        TimeProvider.System.GetElapsedTime(startedAt).ShouldBeLessThan(AtOnce);
+        said.Lines.Items.ShouldContain("Ending Kafka clients takes longer than 00:00:00.2000000; it goes on in the background");
+        clients.Ended.Items.ShouldBeEmpty();
+        clients.LetEnd();
+        await clients.Ended.UntilAsync(ended => ended.Count == 1);
+        clients.Ended.Items.ShouldBe([false], "of the pool's threads none may be held");
+    }
+
+    [SkippableFact]
+    public async Task A_client_that_does_not_end_in_order_is_told_of_and_the_others_end()
+    {
+        Native.Need();
+        await using var clients = new HeldClients { EndFault = new InvalidOperationException("planted") };
+        var said = new Said();
+        var options = Closing(AtOnce) with { RequestTimeout = TimeSpan.FromSeconds(30) };
+        var inspector = KafkaInspector.Open(options, said, Clients(clients));
+        // The second client is in use: once it comes back, it finds all closed.
+        using var giveUp = new CancellationTokenSource();
+        var question = inspector.CommittedAsync("g", giveUp.Token);
+        await clients.Made.UntilAsync(made => made.Count == 2);
+        inspector.Dispose();
+        await giveUp.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => question);
+        await clients.Ended.UntilAsync(ended => ended.Count == 2);
+        await said.Lines.UntilAsync(lines => lines.Count(line => line.EndsWith("in order: planted", StringComparison.Ordinal)) == 2);
+    }
+
+    private static KafkaLogOptions Closing(TimeSpan timeout) => TestLog.Options("127.0.0.1:1") with { CloseTimeout = timeout };
+
+    private static Func<ClientVoice, IConsumer<byte[], byte[]>> Clients(HeldClients clients) =>
+        voice => clients.Make(TestLog.Options("127.0.0.1:1"), voice);
 }
