@@ -6,17 +6,29 @@ namespace Belfry.Kafka.Tests;
 /// <summary>The seam's suite over a mock cluster of three brokers.</summary>
 public sealed class MockLogTests : MockLogSpec
 {
+    [SkippableFact]
+    public override Task The_next_owner_reads_nothing_until_the_revocation_has_returned()
+    {
+        LetTheLeaderHearLast();
+        return base.The_next_owner_reads_nothing_until_the_revocation_has_returned();
+    }
+
+    [SkippableFact]
+    public override Task A_partition_that_stays_is_not_read_twice()
+    {
+        LetTheLeaderHearLast();
+        return base.A_partition_that_stays_is_not_read_twice();
+    }
+
     /// <summary>
     /// The mock answers a member with "invalid request" that asks for its share (SyncGroup) after the group's leader did, which brokers do
     /// not; it joins once more, and meanwhile the mock refuses commits, which brokers do not either. So the leader, which is the first
     /// member, hears of the second rebalance, its second request to join and the third of all, later than the other.
     /// </summary>
-    [SkippableFact]
-    public override Task The_next_owner_reads_nothing_until_the_revocation_has_returned()
+    private void LetTheLeaderHearLast()
     {
         Cluster.MoveCoordinator(Name("g"), 1);
         Cluster.DelayThird(ApiKey.JoinGroup, 1, TimeSpan.FromMilliseconds(300));
-        return base.The_next_owner_reads_nothing_until_the_revocation_has_returned();
     }
 }
 
@@ -56,6 +68,9 @@ public sealed class MockLogUnderErrorsTests : MockLogSpec
         cluster.SetRoundTrip(TimeSpan.FromMilliseconds(5));
         return Task.CompletedTask;
     }
+
+    [Fact(Skip = NoCommitWhileForming)]
+    public override Task A_partition_that_stays_is_not_read_twice() => Task.CompletedTask;
 
     [Fact(Skip = NoCommitWhileForming)]
     public override Task The_next_owner_reads_nothing_until_the_revocation_has_returned() => Task.CompletedTask;
