@@ -72,7 +72,7 @@ internal sealed class PollThread(string name)
 
     private void Run()
     {
+        // Not disposed of at the end: whoever completes it may still be doing so, and it holds nothing but memory.
         foreach (var call in _posted.GetConsumingEnumerable()) call();
-        _posted.Dispose();
     }
 }
