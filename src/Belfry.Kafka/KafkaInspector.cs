@@ -25,6 +25,7 @@ public sealed record ProducerCount(long Producers, long Entries, bool IsComplete
 public sealed class KafkaInspector : IDisposable
 {
     private readonly KafkaLogOptions _options;
+    private readonly TimeProvider _time;
     private readonly ClientVoice _voice;
     private readonly IConsumer<byte[], byte[]> _reader;
     private readonly IAdminClient _admin;
@@ -34,10 +35,14 @@ public sealed class KafkaInspector : IDisposable
     // Under the lock: what the client has not answered, also where nobody waits for it any more.
     private readonly HashSet<Task> _running = [];
 
-    private KafkaInspector(KafkaLogOptions options, ILogger logger, Func<ClientVoice, IConsumer<byte[], byte[]>> build)
+    // Under the lock: the newest question that blocks a thread.
+    private Task<Metadata>? _metadata;
+
+    private KafkaInspector(
+        KafkaLogOptions options, ILogger logger, Func<ClientVoice, IConsumer<byte[], byte[]>> build, TimeProvider time)
     {
-        _options = options;
-        _voice = new ClientVoice(logger, TimeProvider.System, options.Security.Tls, options.Security.Login != KafkaLogin.None);
+        (_options, _time) = (options, time);
+        _voice = new ClientVoice(logger, time, options.Security.Tls, options.Security.Login != KafkaLogin.None);
         try
         {
             _reader = build(_voice);
@@ -48,24 +53,25 @@ public sealed class KafkaInspector : IDisposable
         }
 
         _admin = new DependentAdminClientBuilder(_reader.Handle).Build();
-        _readers = new KafkaReaders(options, TimeProvider.System, _voice, () => build(_voice));
+        _readers = new KafkaReaders(options, time, _voice, () => build(_voice));
     }
 
     /// <summary>Opens it; no broker need answer yet.</summary>
     /// <exception cref="ArgumentException">Options are faulty; names all faults.</exception>
     /// <exception cref="InvalidOperationException">The native client is missing or too old.</exception>
     public static KafkaInspector Open(KafkaLogOptions options, ILogger logger) =>
-        Open(options, logger, voice => KafkaReaders.Build(options, voice));
+        Open(options, logger, voice => KafkaReaders.Build(options, voice), TimeProvider.System);
 
     /// <param name="options">Of the log.</param>
     /// <param name="logger">The program's.</param>
     /// <param name="build">Makes a client, as <see cref="KafkaReaders.Build"/> does.</param>
+    /// <param name="time">Of limits.</param>
     internal static KafkaInspector Open(
-        KafkaLogOptions options, ILogger logger, Func<ClientVoice, IConsumer<byte[], byte[]>> build)
+        KafkaLogOptions options, ILogger logger, Func<ClientVoice, IConsumer<byte[], byte[]>> build, TimeProvider time)
     {
         options.Validate();
         Librdkafka.Check();
-        return new KafkaInspector(options, logger, build);
+        return new KafkaInspector(options, logger, build, time);
     }
 
     /// <summary>The names of all groups that the brokers know.</summary>
@@ -103,8 +109,7 @@ public sealed class KafkaInspector : IDisposable
     /// <exception cref="LogUnavailableException">Not answered.</exception>
     public Task<IReadOnlyList<string>> TopicNamesAsync(CancellationToken cancel) => AskAsync("the topics", async () =>
     {
-        // The client's call blocks.
-        var found = await AnswerAsync(Task.Run(() => _admin.GetMetadata(_options.RequestTimeout), CancellationToken.None), cancel);
+        var found = await AnswerAsync(MetadataAsync(), cancel);
         return (IReadOnlyList<string>)
             [.. found.Topics.Select(t => t.Topic).Where(t => !t.StartsWith("__", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
     });
@@ -157,19 +162,38 @@ public sealed class KafkaInspector : IDisposable
         if (running.Length == 0 && !ending.Wait(_options.CloseTimeout)) _voice.EndsLate(_options.CloseTimeout);
     }
 
-    /// <summary>Waits for the client's answer until the caller gives it up.</summary>
+    /// <summary>How many the client has not answered, for tests.</summary>
+    internal int Questions
+    {
+        get { lock (_lock) return _running.Count; }
+    }
+
+    /// <summary>The client's call blocks: one at a time, and whoever asks meanwhile hears of the same answer.</summary>
+    private Task<Metadata> MetadataAsync()
+    {
+        lock (_lock)
+        {
+            if (_metadata is { IsCompleted: false } running) return running;
+            return _metadata = Task.Run(() => _admin.GetMetadata(_options.RequestTimeout), CancellationToken.None);
+        }
+    }
+
+    /// <summary>
+    /// Waits for the client's answer until the caller gives it up, or the client hangs; it is left to itself then, and its fault is
+    /// nobody's.
+    /// </summary>
+    /// <exception cref="TimeoutException">It hangs.</exception>
     private async Task<T> AnswerAsync<T>(Task<T> asked, CancellationToken cancel)
     {
         lock (_lock) _running.Add(asked);
         _ = asked.ContinueWith(
             ended =>
             {
-                // Whose fault nobody waits for is of no interest.
                 _ = ended.Exception;
                 lock (_lock) _running.Remove(ended);
             },
             CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        return await asked.WaitAsync(cancel);
+        return await asked.WaitAsync(_options.RequestTimeout + KafkaReaders.ClientGrace, _time, cancel);
     }
 
     private Task<Dictionary<string, int>> MembersAsync(IReadOnlyList<string> names, CancellationToken cancel) =>
@@ -271,6 +295,10 @@ public sealed class KafkaInspector : IDisposable
         catch (KafkaException fault)
         {
             throw KafkaFaults.Unavailable($"{Asking(what)} failed", fault, _voice);
+        }
+        catch (TimeoutException fault)
+        {
+            throw KafkaReaders.Hangs(Asking(what), _options, _voice, fault);
         }
     }
 

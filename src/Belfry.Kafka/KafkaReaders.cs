@@ -18,6 +18,11 @@ internal sealed class KafkaReaders(
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan AskAgainFirst = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>
+    /// How much later than it was told a client may come back, which counts in its own time; past it, it hangs and is left to itself.
+    /// </summary>
+    internal static readonly TimeSpan ClientGrace = TimeSpan.FromSeconds(5);
+
     // By Kafka's protocol (ListOffsets) these times stand for a partition's two ends.
     private static readonly Timestamp Earliest = new(-2, TimestampType.NotAvailable);
     private static readonly Timestamp Latest = new(-1, TimestampType.NotAvailable);
@@ -140,14 +145,35 @@ internal sealed class KafkaReaders(
     private async Task<T> UseAsync<T>(Func<Reader, Task<T>> use, string what, Limit limit, CancellationToken cancel)
     {
         await TakeSlotAsync(what, limit, cancel);
-        // Most of the client's calls block; there are never more of them than readers. Not cancelled, or nobody would free the slot: who
-        // gives up leaves the call to end by itself.
-        var used = Task.Run(() => UseOneAsync(use, what, cancel), CancellationToken.None);
+        return await EndedAsync(Task.Run(() => UseOneAsync(use, what, cancel), CancellationToken.None), what, limit, cancel);
+    }
+
+    /// <summary>
+    /// Most of the client's calls block; there are never more of them than readers. Whoever gives one up, or finds that it hangs, leaves it
+    /// to end by itself: it keeps its slot until then, and its fault is nobody's.
+    /// </summary>
+    private async Task<T> EndedAsync<T>(Task<T> used, string what, Limit limit, CancellationToken cancel)
+    {
         _ = used.ContinueWith(
             static ended => ended.Exception, CancellationToken.None,
             TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        return await used.WaitAsync(cancel);
+        while (true)
+        {
+            try
+            {
+                return await used.WaitAsync(limit.Left + ClientGrace, time, cancel);
+            }
+            catch (TimeoutException fault) when (!used.IsFaulted)
+            {
+                // Where it has got further meanwhile it has its time anew.
+                if (!used.IsCompleted && limit.Left == TimeSpan.Zero) throw Hangs(what, options, voice, fault);
+            }
+        }
     }
+
+    /// <summary>The client came back neither in its time nor in <see cref="ClientGrace"/>.</summary>
+    internal static LogUnavailableException Hangs(string what, KafkaLogOptions options, ClientVoice voice, TimeoutException fault) => new(
+        $"{what}: the client has not come back {ClientGrace} after the {options.RequestTimeout} that it was given{voice.Why()}.", fault);
 
     private async Task TakeSlotAsync(string what, Limit limit, CancellationToken cancel)
     {
@@ -255,7 +281,7 @@ internal sealed class KafkaReaders(
         try
         {
             // Ends at the end as it was: compaction may have left nothing before it, which only the end's own event tells.
-            for (var cameAt = time.GetTimestamp(); records.Count < max;)
+            for (limit.Renew(); records.Count < max;)
             {
                 cancel.ThrowIfCancellationRequested();
                 var result = reader.Consume(Look);
@@ -263,11 +289,11 @@ internal sealed class KafkaReaders(
                 if (result is { IsPartitionEOF: true } && result.Offset.Value >= end) break;
                 if (result is { IsPartitionEOF: false })
                 {
-                    cameAt = time.GetTimestamp();
+                    limit.Renew();
                     records.Add(KafkaRecords.FromResult(result));
                     if (result.Offset.Value + 1 >= end) break;
                 }
-                else if (time.GetElapsedTime(cameAt) > options.RequestTimeout)
+                else if (limit.Left == TimeSpan.Zero)
                 {
                     throw new LogUnavailableException(
                         $"Reading {source} from {from} brought {records.Count} records, and no more for {options.RequestTimeout}.");
@@ -305,12 +331,16 @@ internal sealed class KafkaReaders(
         }
     }
 
-    /// <summary>The time of one question, whatever it consists of; begins now.</summary>
+    /// <summary>The time of one question, whatever it consists of; begins now. Any thread.</summary>
     private sealed class Limit(TimeProvider time, TimeSpan length)
     {
-        private readonly long _startedAt = time.GetTimestamp();
+        private long _startedAt = time.GetTimestamp();
 
         /// <summary>Never below zero.</summary>
-        public TimeSpan Left => length - time.GetElapsedTime(_startedAt) is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        public TimeSpan Left =>
+            length - time.GetElapsedTime(Volatile.Read(ref _startedAt)) is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;
+
+        /// <summary>It has got further: from now on as long again.</summary>
+        public void Renew() => Volatile.Write(ref _startedAt, time.GetTimestamp());
     }
 }

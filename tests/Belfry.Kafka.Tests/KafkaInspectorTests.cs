@@ -55,7 +55,7 @@ public sealed class KafkaInspectorTests
         Native.Need();
         await using var clients = new HeldClients();
         var said = new Said();
-        var inspector = KafkaInspector.Open(Closing(TimeSpan.FromSeconds(0.2)), said, Clients(clients));
+        var inspector = KafkaInspector.Open(Closing(TimeSpan.FromSeconds(0.2)), said, Clients(clients), TimeProvider.System);
         clients.HoldEnds();
         var startedAt = TimeProvider.System.GetTimestamp();
         inspector.Dispose();
@@ -68,13 +68,30 @@ public sealed class KafkaInspectorTests
     }
 
     [SkippableFact]
+    public async Task A_question_that_the_client_leaves_open_is_given_up_after_its_grace_and_one_thread_at_a_time_waits_for_topics()
+    {
+        Native.Need();
+        var time = new ToldTime();
+        await using var clients = new HeldClients();
+        var options = Closing(AtOnce) with { RequestTimeout = AtOnce };
+        using var inspector = KafkaInspector.Open(options, new Said(), Clients(clients), time);
+        var questions = new[] { inspector.TopicNamesAsync(default), inspector.TopicNamesAsync(default) };
+        await time.Armed.UntilAsync(armed => armed.Count(wait => wait == AtOnce + KafkaReaders.ClientGrace) == 2);
+        inspector.Questions.ShouldBe(1);
+        time.Advance(15);
+        foreach (var question in questions)
+            (await Should.ThrowAsync<LogUnavailableException>(() => question)).Message.ShouldStartWith(
+                "Kafka at 127.0.0.1:1: asking for the topics: the client has not come back 00:00:05 after the 00:00:10 that it was given");
+    }
+
+    [SkippableFact]
     public async Task A_client_that_does_not_end_in_order_is_told_of_and_the_others_end()
     {
         Native.Need();
         await using var clients = new HeldClients { EndFault = new InvalidOperationException("planted") };
         var said = new Said();
         var options = Closing(AtOnce) with { RequestTimeout = TimeSpan.FromSeconds(30) };
-        var inspector = KafkaInspector.Open(options, said, Clients(clients));
+        var inspector = KafkaInspector.Open(options, said, Clients(clients), TimeProvider.System);
         // The second client is in use: once it comes back, it finds all closed.
         using var giveUp = new CancellationTokenSource();
         var question = inspector.CommittedAsync("g", giveUp.Token);

@@ -52,13 +52,15 @@ public sealed class KafkaReadersTests : IAsyncLifetime
             asked.Add(0);
             return asked.Items.Count == 1 ? first.Task : Never();
         });
-        await _time.Armed.UntilAsync(armed => armed.Count == 1);
+        await ArmedAsync(10);
         _time.Advance(6);
         first.SetException(NoCoordinator());
-        await _time.Armed.UntilAsync(armed => armed.Count == 2);
+        await ArmedAsync(0.1);
         _time.Advance(0.1);
-        await _time.Armed.UntilAsync(armed => armed.Count == 3);
-        _time.Armed.Items.Select(wait => wait.TotalSeconds).ShouldBe([10, 0.1, 3.9]);
+        await ArmedAsync(3.9);
+        // Each call has its grace on top, for a client that hangs.
+        await ArmedAsync(8.9);
+        _time.Armed.Items.Select(wait => wait.TotalSeconds).ShouldBe([10, 15, 0.1, 3.9, 8.9], ignoreOrder: true);
         _time.Advance(3.9);
         (await NotAnsweredAsync(question)).ShouldContain("was not answered within 00:00:10");
         asked.Items.Count.ShouldBe(2);
@@ -70,7 +72,7 @@ public sealed class KafkaReadersTests : IAsyncLifetime
         Native.Need();
         var readers = Readers("127.0.0.1:1", _time, Limit);
         var question = AskAsync(readers, static () => Task.FromException<int>(NoCoordinator()));
-        await _time.Armed.UntilAsync(armed => armed.Count == 1);
+        await ArmedAsync(0.1);
         _time.Pass(9.9);
         _time.Advance(0.1);
         (await NotAnsweredAsync(question)).ShouldContain(nameof(ErrorCode.NotCoordinatorForGroup));
@@ -86,12 +88,12 @@ public sealed class KafkaReadersTests : IAsyncLifetime
         _clients.HoldEnds();
         var others = Enumerable.Range(0, KafkaReaders.ReadersMax - 1).Select(_ => AskAsync(readers, Never)).ToList();
         var question = AskAsync(readers, () => first.Task);
-        await _time.Armed.UntilAsync(armed => armed.Count == KafkaReaders.ReadersMax);
+        await ArmedAsync(10, KafkaReaders.ReadersMax);
         _time.Advance(6);
         first.SetException(NoCoordinator());
-        await _time.Armed.UntilAsync(armed => armed.Count == KafkaReaders.ReadersMax + 1);
+        await ArmedAsync(0.1);
         _time.Advance(0.1);
-        await _time.Armed.UntilAsync(armed => armed.Count == KafkaReaders.ReadersMax + 2);
+        await ArmedAsync(3.9);
         _time.Advance(3.9);
         (await NotAnsweredAsync(question)).ShouldContain(" for 3.9 s, until the 00:00:10 of RequestTimeout were over");
         foreach (var other in others) await NotAnsweredAsync(other);
@@ -112,9 +114,9 @@ public sealed class KafkaReadersTests : IAsyncLifetime
         var readers = Readers("127.0.0.1:1", _time, Limit);
         var others = Enumerable.Range(0, KafkaReaders.ReadersMax - 1).Select(_ => AskAsync(readers, Never)).ToList();
         var before = AskAsync(readers, () => taken.Task);
-        await _time.Armed.UntilAsync(armed => armed.Count == KafkaReaders.ReadersMax);
+        await ArmedAsync(10, KafkaReaders.ReadersMax);
         var offsets = readers.OffsetsAsync(Source, default);
-        await _time.Armed.UntilAsync(armed => armed.Count == KafkaReaders.ReadersMax + 1);
+        await ArmedAsync(10, KafkaReaders.ReadersMax + 1);
         _time.Advance(3);
         taken.SetResult(1);
         (await before.WaitAsync(Patience)).ShouldBe(1);
@@ -151,12 +153,40 @@ public sealed class KafkaReadersTests : IAsyncLifetime
         foreach (var call in calls) await Should.ThrowAsync<OperationCanceledException>(() => call.WaitAsync(Patience));
         var next = AskAsync(readers, static () => Task.FromResult(1));
         // It waits for a slot.
-        await _time.Armed.UntilAsync(armed => armed.Count == 1);
+        await ArmedAsync(10);
         mayAnswer.Set();
         (await next.WaitAsync(Patience)).ShouldBe(1);
         // Each has answered its second question too, and is as good as before.
         await asked.UntilAsync(lengths => lengths.Count == KafkaReaders.ReadersMax * 2);
         _clients.Made.Items.Count.ShouldBe(KafkaReaders.ReadersMax);
+    }
+
+    [SkippableFact]
+    public async Task A_call_that_does_not_come_back_is_given_up_after_its_grace_and_keeps_its_slot()
+    {
+        Native.Need();
+        using var mayAnswer = new ManualResetEventSlim();
+        var asked = new Watched<TimeSpan>();
+        _clients.AnswerOffset = left =>
+        {
+            asked.Add(left);
+            mayAnswer.Wait();
+            return 0;
+        };
+        var readers = Readers("127.0.0.1:1", _time, Limit);
+        var calls = Enumerable.Range(0, KafkaReaders.ReadersMax)
+            .Select(n => n % 2 == 0 ? (Task)readers.OffsetsAsync(Source, default) : readers.ReadAsync(Source, 0, 1, default)).ToList();
+        await asked.UntilAsync(lengths => lengths.Count == KafkaReaders.ReadersMax);
+        await ArmedAsync(15, KafkaReaders.ReadersMax);
+        _time.Advance(15);
+        foreach (var call in calls)
+            (await NotAnsweredAsync(call)).ShouldStartWith(
+                "Reading orders/0: the client has not come back 00:00:05 after the 00:00:10 that it was given");
+        var next = AskAsync(readers, static () => Task.FromResult(1));
+        // It waits for a slot.
+        await ArmedAsync(10);
+        mayAnswer.Set();
+        (await next.WaitAsync(Patience)).ShouldBe(1);
     }
 
     [SkippableFact]
@@ -224,6 +254,10 @@ public sealed class KafkaReadersTests : IAsyncLifetime
         _readers?.Dispose();
         await _clients.DisposeAsync();
     }
+
+    /// <summary>Once so many timers of this length are armed.</summary>
+    private Task ArmedAsync(double seconds, int times = 1) =>
+        _time.Armed.UntilAsync(armed => armed.Count(wait => wait == TimeSpan.FromSeconds(seconds)) == times);
 
     private static KafkaException NoCoordinator() => new(ErrorCode.NotCoordinatorForGroup);
 

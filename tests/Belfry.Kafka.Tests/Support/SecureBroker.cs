@@ -18,7 +18,6 @@ public sealed class SecureBroker : IAsyncLifetime
     internal const string KeyPassword = "key,w=ö 2";
 
     private const string JaasModules = "org.apache.kafka.common.security";
-    private const int ScramRounds = 4_096;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("belfry-kafka-tls-").FullName;
     private readonly Lazy<Task<KafkaCluster>> _started;
@@ -126,14 +125,14 @@ public sealed class SecureBroker : IAsyncLifetime
             "listener.name.l3.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
             $"listener.name.l3.plain.sasl.jaas.config={JaasModules}.plain.PlainLoginModule required " +
                 Escaped($"\"user_{UserOfPlain}\"=\"{Password}\";"),
-            .. Scram(3, 256), .. Scram(3, 512),
+            ScramUsers.Setting(3, 256), ScramUsers.Setting(3, 512),
             "listener.name.l4.sasl.enabled.mechanisms=SCRAM-SHA-256",
-            .. Scram(4, 256),
+            ScramUsers.Setting(4, 256),
         ]);
         try
         {
-            await AddUserAsync(ScramMechanism.ScramSha256);
-            await AddUserAsync(ScramMechanism.ScramSha512);
+            await ScramUsers.AddAsync(Open, User, Password, ScramMechanism.ScramSha256);
+            await ScramUsers.AddAsync(Open, User, Password, ScramMechanism.ScramSha512);
         }
         catch
         {
@@ -144,29 +143,12 @@ public sealed class SecureBroker : IAsyncLifetime
         return cluster;
     }
 
-    private async Task AddUserAsync(ScramMechanism mechanism)
-    {
-        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Open }).Build();
-        await admin.AlterUserScramCredentialsAsync(
-        [
-            new UserScramCredentialUpsertion
-            {
-                User = User,
-                Password = Encoding.UTF8.GetBytes(Password),
-                ScramCredentialInfo = new ScramCredentialInfo { Mechanism = mechanism, Iterations = ScramRounds },
-            },
-        ]);
-    }
-
     private string[] Certificate(int listener, (string CertificateFile, string KeyFile) of) =>
     [
         $"listener.name.l{listener}.ssl.keystore.type=PEM",
         $"listener.name.l{listener}.ssl.keystore.location=" +
             Write($"l{listener}.pem", File.ReadAllText(of.KeyFile) + "\n" + File.ReadAllText(of.CertificateFile)),
     ];
-
-    private static IEnumerable<string> Scram(int listener, int bits) =>
-        [$"listener.name.l{listener}.scram-sha-{bits}.sasl.jaas.config={JaasModules}.scram.ScramLoginModule required;"];
 
     /// <summary>As a properties file has what is not ASCII.</summary>
     private static string Escaped(string text) =>

@@ -1,4 +1,3 @@
-using System.Text;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
 
@@ -32,7 +31,7 @@ internal sealed class StrictBroker : IAsyncDisposable
             $"advertised.listeners=PLAINTEXT://{open},L1://{signIn}",
             "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,L1:SASL_PLAINTEXT",
             "listener.name.l1.sasl.enabled.mechanisms=SCRAM-SHA-256",
-            "listener.name.l1.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;",
+            ScramUsers.Setting(1, 256),
             "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users=User:ANONYMOUS",
         ]);
@@ -40,15 +39,7 @@ internal sealed class StrictBroker : IAsyncDisposable
         var broker = new StrictBroker(cluster, admin, signIn);
         try
         {
-            await admin.AlterUserScramCredentialsAsync(
-            [
-                new UserScramCredentialUpsertion
-                {
-                    User = User,
-                    Password = Encoding.UTF8.GetBytes(Password),
-                    ScramCredentialInfo = new ScramCredentialInfo { Mechanism = ScramMechanism.ScramSha256, Iterations = 4_096 },
-                },
-            ]);
+            await ScramUsers.AddAsync(open, User, Password, ScramMechanism.ScramSha256);
             return broker;
         }
         catch
