@@ -57,10 +57,21 @@ internal sealed class BrokerConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>The answer's body, or null when it is larger than may be; and its size.</summary>
-    /// <exception cref="LogUnavailableException">Not answered within the request timeout.</exception>
-    public Task<(byte[]? Body, int Bytes)> AskAsync(short api, short version, byte[] body, int bytesMax, CancellationToken cancel) =>
-        LimitedAsync(limited => ExchangeAsync(api, version, body, bytesMax, isFlexible: true, limited), cancel);
+    /// <param name="api">The request's key.</param>
+    /// <param name="version">A flexible one.</param>
+    /// <param name="body">Of the request.</param>
+    /// <param name="bytesMax">Of the answer.</param>
+    /// <param name="read">Takes the answer's body, or null when it is larger than may be, and its size.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <exception cref="LogUnavailableException">Not answered within the request timeout, or <paramref name="read"/> made nothing of
+    /// it.</exception>
+    public Task<T> AskAsync<T>(
+        short api, short version, byte[] body, int bytesMax, Func<byte[]?, int, T> read, CancellationToken cancel) =>
+        LimitedAsync(async limited =>
+        {
+            var (answer, bytes) = await ExchangeAsync(api, version, body, bytesMax, isFlexible: true, limited);
+            return read(answer, bytes);
+        }, cancel);
 
     public async ValueTask DisposeAsync()
     {

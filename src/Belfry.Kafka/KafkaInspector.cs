@@ -74,13 +74,15 @@ public sealed class KafkaInspector : IDisposable
         return new KafkaInspector(options, logger, build, time);
     }
 
-    /// <summary>The names of all groups that the brokers know.</summary>
+    /// <summary>The names of all groups of consumers that the brokers know.</summary>
     /// <exception cref="LogUnavailableException">Not all brokers answered.</exception>
     public Task<IReadOnlyList<string>> GroupNamesAsync(CancellationToken cancel) => AskAsync("the groups", async () =>
     {
-        var listed = await AnswerAsync(
-            _admin.ListConsumerGroupsAsync(new ListConsumerGroupsOptions { RequestTimeout = _options.RequestTimeout }), cancel);
-        return (IReadOnlyList<string>)[.. listed.Valid.Select(group => group.GroupId).Order(StringComparer.Ordinal)];
+        var cluster = await AnswerAsync(
+            _admin.DescribeClusterAsync(new DescribeClusterOptions { RequestTimeout = _options.RequestTimeout }), cancel);
+        var names = await Task.WhenAll(cluster.Nodes.Select(broker => GroupListing.AskAsync(_options, broker.Host, broker.Port, cancel)));
+        // Two brokers know a group of which one takes the coordination over from the other.
+        return (IReadOnlyList<string>)[.. names.SelectMany(each => each).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     });
 
     /// <summary>The groups of these names, in order; one that is not known has no members and no offsets.</summary>
@@ -241,8 +243,13 @@ public sealed class KafkaInspector : IDisposable
             _admin.ListOffsetsAsync(
                 partitions.Select(p => new TopicPartitionOffsetSpec { TopicPartition = KafkaRecords.ToKafka(p), OffsetSpec = which }),
                 new ListOffsetsOptions { RequestTimeout = _options.RequestTimeout }), cancel);
-        return answer.ResultInfos.Select(info => info.TopicPartitionOffsetError)
-            .ToDictionary(p => KafkaRecords.FromKafka(p.TopicPartition), p => p.Offset.Value);
+        var offsets = answer.ResultInfos.ConvertAll(info => info.TopicPartitionOffsetError);
+        // A leader that has not answered is no fault for the client.
+        if (offsets.Find(p => p.Error.IsError || p.Offset.IsSpecial) is { } missing)
+            throw new LogUnavailableException(
+                $"Where {missing.TopicPartition} begins and ends is not known: {(missing.Error.IsError ? missing.Error : missing.Offset)}" +
+                $"{_voice.Why()}.");
+        return offsets.ToDictionary(p => KafkaRecords.FromKafka(p.TopicPartition), p => p.Offset.Value);
     }
 
     private async Task<List<TopicDescription>> DescribeAsync(IReadOnlyList<string> names, CancellationToken cancel)

@@ -28,21 +28,15 @@ internal sealed class ProducerCensus
         KafkaLogOptions options, string host, int port, IReadOnlyList<TopicPartition> partitions, CancellationToken cancel)
     {
         await using var connection = await BrokerConnection.OpenAsync(options, host, port, cancel);
-        var (answer, bytes) = await connection.AskAsync(ApiKey, version: 0, Request(partitions), AnswerBytesMax, cancel);
-        if (answer is null)
-        {
-            _reckoned += bytes / EntryBytes;
-            return;
-        }
+        await connection.AskAsync(
+            ApiKey, version: 0, Request(partitions), AnswerBytesMax, (answer, bytes) => Add(answer, bytes, $"{host}:{port}"), cancel);
+    }
 
-        try
-        {
-            Read(new WireReader(answer), $"{host}:{port}");
-        }
-        catch (InvalidDataException fault)
-        {
-            throw new LogUnavailableException($"Broker {host}:{port}: {fault.Message}.", fault);
-        }
+    private bool Add(byte[]? answer, int bytes, string broker)
+    {
+        if (answer is null) _reckoned += bytes / EntryBytes;
+        else Read(new WireReader(answer), broker);
+        return true;
     }
 
     internal static byte[] Request(IReadOnlyList<TopicPartition> partitions)

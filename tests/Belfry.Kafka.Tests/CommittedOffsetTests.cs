@@ -72,9 +72,9 @@ public sealed class CommittedOffsetTests
         var options = TestLog.Options(cluster.Bootstrap) with { RequestTimeout = TimeSpan.FromSeconds(1) };
         using var inspector = KafkaInspector.Open(options, NullLogger.Instance);
         await using var log = TestLog.Open(options, new ProducerRegistry());
-        await log.DeclareAsync([TestLog.Topic("orders", 1)], default);
-        (await inspector.CommittedAsync("g", default)).ShouldBeEmpty();
-        (await log.CommittedAsync("g", First, default)).ShouldBeNull();
+        await TestLog.EventuallyAsync(async () => await log.DeclareAsync([TestLog.Topic("orders", 1)], default));
+        await TestLog.EventuallyAsync(async () => (await inspector.CommittedAsync("g", default)).ShouldBeEmpty());
+        await TestLog.EventuallyAsync(async () => (await log.CommittedAsync("g", First, default)).ShouldBeNull());
         for (var round = 0; round < 3; round++)
         {
             cluster.Down(Coordinator);
@@ -82,8 +82,8 @@ public sealed class CommittedOffsetTests
                 Should.ThrowAsync<LogUnavailableException>(async () => await inspector.CommittedAsync("g", default)),
                 Should.ThrowAsync<LogUnavailableException>(async () => await log.CommittedAsync("g", First, default)));
             cluster.Up(Coordinator);
-            await EventuallyAsync(async () => (await inspector.CommittedAsync("g", default)).ShouldBeEmpty());
-            await EventuallyAsync(async () => (await log.CommittedAsync("g", First, default)).ShouldBeNull());
+            await TestLog.EventuallyAsync(async () => (await inspector.CommittedAsync("g", default)).ShouldBeEmpty());
+            await TestLog.EventuallyAsync(async () => (await log.CommittedAsync("g", First, default)).ShouldBeNull());
         }
 
         // Asked, and answered too late.
@@ -92,23 +92,7 @@ public sealed class CommittedOffsetTests
             Should.ThrowAsync<LogUnavailableException>(async () => await inspector.CommittedAsync("g", default)),
             Should.ThrowAsync<LogUnavailableException>(async () => await log.CommittedAsync("g", First, default)));
         cluster.SetRoundTrip(TimeSpan.Zero);
-        await EventuallyAsync(async () => (await inspector.CommittedAsync("g", default)).ShouldBeEmpty());
-        await EventuallyAsync(async () => (await log.CommittedAsync("g", First, default)).ShouldBeNull());
-    }
-
-    private static async Task EventuallyAsync(Func<Task> ask)
-    {
-        for (var tries = 0; ; tries++)
-        {
-            try
-            {
-                await ask();
-                return;
-            }
-            catch (LogUnavailableException) when (tries < 10)
-            {
-                // The client learns of a broker that is back by and by.
-            }
-        }
+        await TestLog.EventuallyAsync(async () => (await inspector.CommittedAsync("g", default)).ShouldBeEmpty());
+        await TestLog.EventuallyAsync(async () => (await log.CommittedAsync("g", First, default)).ShouldBeNull());
     }
 }

@@ -49,6 +49,23 @@ public sealed class KafkaInspectorTests
         }
     }
 
+    /// <summary>Confluent.Kafka frees an error twice when groups are not listed, and tells offsets as it could not learn them.</summary>
+    [SkippableFact]
+    public async Task Questions_that_the_brokers_leave_open_fail_end_no_process_and_may_be_asked_again()
+    {
+        await using var cluster = await KafkaCluster.StartAsync(1);
+        var options = TestLog.Options(cluster.Bootstrap);
+        await using (var log = TestLog.Open(options)) await log.DeclareAsync([TestLog.Topic(Source.Topic, 1)], default);
+        using var inspector = KafkaInspector.Open(
+            options with { RequestTimeout = TimeSpan.FromSeconds(2) }, NullLogger.Instance);
+        await Task.WhenAll(Questions.Values.Select(ask => TestLog.EventuallyAsync(() => ask(inspector, default))));
+        await cluster.FreezeAsync(1);
+        foreach (var (question, ask) in Questions)
+            await Should.ThrowAsync<LogUnavailableException>(() => ask(inspector, default), question);
+        await cluster.ThawAsync(1);
+        await Task.WhenAll(Questions.Values.Select(ask => TestLog.EventuallyAsync(() => ask(inspector, default))));
+    }
+
     [SkippableFact]
     public async Task Its_end_waits_for_clients_that_do_not_end_no_longer_than_it_may()
     {

@@ -45,6 +45,23 @@ internal static class TestLog
             default);
     }
 
+    /// <summary>Asks again while the brokers do not answer: the client learns of one that is back by and by.</summary>
+    public static async Task EventuallyAsync(Func<Task> ask)
+    {
+        for (var startedAt = TimeProvider.System.GetTimestamp(); ;)
+        {
+            try
+            {
+                await ask();
+                return;
+            }
+            catch (LogUnavailableException) when (TimeProvider.System.GetElapsedTime(startedAt) < Patience)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+            }
+        }
+    }
+
     /// <summary>Polls the members in turn until the condition holds. Polls that fail for now are repeated.</summary>
     public static async Task UntilAsync(Func<bool> reached, params SpecMember[] members)
     {

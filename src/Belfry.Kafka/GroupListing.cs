@@ -1,0 +1,48 @@
+using Belfry.Log;
+
+namespace Belfry.Kafka;
+
+/// <summary>
+/// The groups that a broker coordinates, by ListGroups (API key 16, version 3). Asked for by ourselves: where a broker does not answer, or
+/// refuses, Confluent.Kafka 2.15.1 frees the client's error twice (<c>AdminClient.extractListConsumerGroupsResults</c>), and the process
+/// ends. Source: Apache Kafka, ListGroupsRequest.json and ListGroupsResponse.json.
+/// </summary>
+internal static class GroupListing
+{
+    internal const short ApiKey = 16;
+
+    /// <summary>Some 200,000 groups.</summary>
+    internal const int AnswerBytesMax = 16 << 20;
+
+    /// <summary>Of consumers, and of those that only commit; others have protocols of their own.</summary>
+    private const string Consumers = "consumer";
+
+    /// <summary>The names of the groups that consume.</summary>
+    /// <exception cref="LogUnavailableException">Not answered within the request timeout, or refused.</exception>
+    public static async Task<IReadOnlyList<string>> AskAsync(KafkaLogOptions options, string host, int port, CancellationToken cancel)
+    {
+        await using var connection = await BrokerConnection.OpenAsync(options, host, port, cancel);
+        // It has no fields but tags.
+        return await connection.AskAsync(ApiKey, version: 3, body: [0], AnswerBytesMax, (answer, bytes) => Read(
+            new WireReader(answer ?? throw new InvalidDataException(
+                $"its list of groups has {bytes} bytes, of which at most {AnswerBytesMax} are read"))), cancel);
+    }
+
+    /// <summary>Reads a whole answer, without its header.</summary>
+    /// <exception cref="InvalidDataException">It is none, or a refusal.</exception>
+    internal static IReadOnlyList<string> Read(WireReader wire)
+    {
+        wire.Int32();
+        if (wire.Int16() is not 0 and var error) throw new InvalidDataException($"it does not list its groups ({error})");
+        var names = new List<string>();
+        for (var groups = wire.CompactCount(); groups > 0; groups--)
+        {
+            var name = wire.CompactText();
+            if (wire.CompactText() is null or "" or Consumers && name is not null) names.Add(name);
+            wire.SkipTags();
+        }
+
+        wire.SkipTags();
+        return names;
+    }
+}
