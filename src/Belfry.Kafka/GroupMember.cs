@@ -93,7 +93,10 @@ internal sealed partial class GroupMember(
         }
     }
 
-    /// <summary>From now on the listener hears of nothing: it would keep a poll that was given up from ending. Any thread.</summary>
+    /// <summary>
+    /// From now on the listener hears of nothing: it would keep a poll that was given up from ending. Such a one ends with the next call on
+    /// its thread. Any thread.
+    /// </summary>
     public void TellNoMore() => _closing = true;
 
     /// <summary>Leaves the group. The listener hears nothing of it.</summary>
@@ -162,7 +165,7 @@ internal sealed partial class GroupMember(
             while (true)
             {
                 ThrowIfEnded();
-                if (records.Count >= max) break;
+                if (_closing || records.Count >= max) break;
                 MakePauses();
                 var rest = wait - time.GetElapsedTime(startedAt);
                 var slice = records.Count > 0 || rest <= TimeSpan.Zero ? TimeSpan.Zero : rest < Slice ? rest : Slice;
@@ -291,7 +294,8 @@ internal sealed partial class GroupMember(
             {
                 var change = new AssignmentChange(kind, sources);
                 call.Changes.Writer.TryWrite(change);
-                thread.ServeUntil(() => call.AnsweredTo == change);
+                // Given up meanwhile it does not wait: closed from in here, the client would end under its own handler.
+                thread.ServeUntil(() => _closing || call.AnsweredTo == change);
             }
 
             if (kind == AssignmentChangeKind.Revoked) LetGo(sources);

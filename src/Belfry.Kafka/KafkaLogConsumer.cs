@@ -21,7 +21,7 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
     private readonly PollThread _commits;
     private readonly PollThread _wakes;
     private readonly GroupMember _member;
-    private bool _closed;
+    private volatile bool _closed;
     private volatile bool _isPolling;
 
     public KafkaLogConsumer(KafkaLog log, ConsumerGroup group)
@@ -101,8 +101,7 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
 
     public async ValueTask DisposeAsync()
     {
-        if (_closed) return;
-        _closed = true;
+        if (Interlocked.Exchange(ref _closed, true)) return;
         // Given up in the middle of a poll, its thread hangs: a successor gets its identity at once, for the brokers then take the
         // partitions from this one, however long it lives on.
         var isStuck = _isPolling;
@@ -132,6 +131,8 @@ internal sealed partial class KafkaLogConsumer : ILogConsumer
     private async Task CloseAsync()
     {
         _member.TellNoMore();
+        // A poll that is being told of a rebalance notices it, and is over before the client closes.
+        _thread.Post(static () => { });
         var others = Task.WhenAll(_commits.RunAsync(static () => { }), _wakes.RunAsync(static () => { }));
         _commits.Complete();
         _wakes.Complete();
