@@ -78,9 +78,9 @@ public sealed class KafkaInspector : IDisposable
     /// <exception cref="LogUnavailableException">Not all brokers answered.</exception>
     public Task<IReadOnlyList<string>> GroupNamesAsync(CancellationToken cancel) => AskAsync("the groups", async () =>
     {
-        var cluster = await AnswerAsync(
-            _admin.DescribeClusterAsync(new DescribeClusterOptions { RequestTimeout = _options.RequestTimeout }), cancel);
-        var names = await Task.WhenAll(cluster.Nodes.Select(broker => GroupListing.AskAsync(_options, broker.Host, broker.Port, cancel)));
+        // Not DescribeCluster, which the client asks of one broker only, and waits for that.
+        var cluster = await AnswerAsync(MetadataAsync(), cancel);
+        var names = await Task.WhenAll(cluster.Brokers.Select(broker => GroupListing.AskAsync(_options, broker.Host, broker.Port, cancel)));
         // Two brokers know a group of which one takes the coordination over from the other.
         return (IReadOnlyList<string>)[.. names.SelectMany(each => each).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     });

@@ -93,12 +93,43 @@ public class WatchCommandTests
         Native.Need();
         using var folder = new TempFolder();
         var config = await BelfryCommand.ConfigureAsync(folder, $"127.0.0.1:{ChildProgram.FreePort()}", "Host=127.0.0.1");
-        var settings = JsonNode.Parse(await File.ReadAllTextAsync(config))!;
-        settings["Belfry"]!["Kafka"]!["RequestTimeout"] = "00:00:02";
-        await File.WriteAllTextAsync(config, settings.ToJsonString());
+        await SetAsync(config, "RequestTimeout", "00:00:02");
         var (code, output) = await BelfryCommand.RunAsync("watch", "--once", "--config", config);
         code.ShouldBe(1);
         Of("unreachable", output).ShouldNotBeNull(output);
+    }
+
+    [SkippableFact]
+    public async Task A_broker_that_freezes_is_a_finding_that_ends_once_it_is_back()
+    {
+        Native.Need();
+        const int Frozen = 3;
+        await using var kafka = await KafkaCluster.StartAsync(Frozen);
+        using var folder = new TempFolder();
+        var config = await BelfryCommand.ConfigureAsync(folder, kafka.Bootstrap, "Host=127.0.0.1", prefix: "w.");
+        await SetAsync(config, "RequestTimeout", "00:00:02");
+        await using (var log = TestLog.Open(TestLog.Options(kafka.Bootstrap)))
+        {
+            var topics = new Topics("w.", 4);
+            await log.DeclareAsync(topics.All, default);
+            await TestLog.FillAsync(log, topics.IncidentLog.Name, 1, each: 1);
+        }
+
+        await using var watch = BelfryCommand.Start("watch", "--config", config, "--interval", "1", "--alone-after", "0");
+        // It has looked: the brokers put the frozen one out after some seconds, and its start may take as long.
+        await Eventually.TrueAsync(
+            "the first look", () => Task.FromResult(Of("group_without_members", watch.Output) is not null), () => watch.Output);
+        await kafka.FreezeAsync(Frozen);
+        await ToldAsync("open");
+        await kafka.ThawAsync(Frozen);
+        await ToldAsync("ended");
+        watch.HasExited.ShouldBeFalse(watch.Output);
+
+        Task ToldAsync(string state) => Eventually.TrueAsync(
+            state,
+            () => Task.FromResult(watch.HasExited || Lines(watch.Output).Any(line =>
+                (line["kind"]!.GetValue<string>(), line["state"]!.GetValue<string>()) == ("unreachable", state))),
+            () => watch.Output);
     }
 
     /// <summary>The rights that the guide names, and what is said where one is missing.</summary>
@@ -122,12 +153,10 @@ public class WatchCommandTests
 
         var config = await BelfryCommand.ConfigureAsync(
             folder, broker.SignIn, schema.Options.ConnectionString, schema.Options.Schema, topics.Prefix);
-        var settings = JsonNode.Parse(await File.ReadAllTextAsync(config))!;
-        settings["Belfry"]!["Kafka"]!["Security"] = new JsonObject
+        await SetAsync(config, "Security", new JsonObject
         {
             ["Login"] = nameof(KafkaLogin.ScramSha256), ["User"] = StrictBroker.User, ["Password"] = StrictBroker.Password,
-        };
-        await File.WriteAllTextAsync(config, settings.ToJsonString());
+        });
 
         var (code, output) = await BelfryCommand.RunAsync("watch", "--once", "--config", config);
         code.ShouldBe(1, output);
@@ -163,6 +192,14 @@ public class WatchCommandTests
         code.ShouldBe(0, output);
         output.ShouldContain("does not tell the producers of w.");
         output.ShouldContain("uthorization");
+    }
+
+    /// <summary>Of Kafka's settings one more.</summary>
+    private static async Task SetAsync(string config, string setting, JsonNode value)
+    {
+        var settings = JsonNode.Parse(await File.ReadAllTextAsync(config))!;
+        settings["Belfry"]!["Kafka"]![setting] = value;
+        await File.WriteAllTextAsync(config, settings.ToJsonString());
     }
 
     private static JsonNode? Of(string kind, string output) =>
