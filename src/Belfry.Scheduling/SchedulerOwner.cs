@@ -17,6 +17,7 @@ internal sealed class SchedulerOwner : IPartitionOwner
     private readonly ILogger _logger;
     private readonly SchedulerCore _core;
     private readonly CancellationTokenSource _handlersCancel = new();
+    private readonly CancellationTokenSource _giveUp = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // Used by the owner's loop alone.
@@ -90,18 +91,18 @@ internal sealed class SchedulerOwner : IPartitionOwner
         }
         catch (OperationCanceledException)
         {
-            PostAbandon();
+            GiveUp();
             await _ended.Task;
         }
     }
 
     public async Task RunAsync(CancellationToken cancel)
     {
-        using var lost = cancel.UnsafeRegister(static state => ((SchedulerOwner)state!).PostAbandon(), this);
+        using var lost = cancel.UnsafeRegister(static state => ((SchedulerOwner)state!).GiveUp(), this);
         await Task.Yield();
         try
         {
-            if (await TakeOverAsync(cancel)) await LoopAsync(cancel);
+            if (await TakeOverAsync(_giveUp.Token)) await LoopAsync(cancel);
         }
         catch (OwnershipLostException gone)
         {
@@ -114,6 +115,7 @@ internal sealed class SchedulerOwner : IPartitionOwner
         }
     }
 
+    /// <summary>False: stopped or given up before. Nobody reads the mailbox here, so the token is what ends it.</summary>
     private async Task<bool> TakeOverAsync(CancellationToken cancel)
     {
         for (var failures = 1; ; failures++)
@@ -122,7 +124,8 @@ internal sealed class SchedulerOwner : IPartitionOwner
                 if (_isStopping || cancel.IsCancellationRequested) return false;
             try
             {
-                var ownership = await _store.TakeOverAsync(_partition, cancel);
+                // Given up it may still land, whatever the store makes of the token; the next owner then takes over again.
+                var ownership = await _store.TakeOverAsync(_partition, cancel).AsTask().OrCancelledAsync(cancel);
                 _core.Start(ownership);
                 return true;
             }
@@ -131,7 +134,7 @@ internal sealed class SchedulerOwner : IPartitionOwner
                 _logger.LogWarning(error, "Taking over {Source} failed {Failures} times; trying again.", _partition.Source, failures);
                 await PauseAsync(failures, cancel);
             }
-            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            catch (Exception error) when (error is not OwnershipLostException)
             {
                 return false;
             }
@@ -301,7 +304,12 @@ internal sealed class SchedulerOwner : IPartitionOwner
         }
     }
 
-    private void PostAbandon() => Post(new Abandon());
+    /// <summary>From any thread: the loop ends at its next turn, a take-over and the pauses between its tries at once.</summary>
+    private void GiveUp()
+    {
+        Post(new Abandon());
+        _giveUp.Cancel();
+    }
 
     private void Post(object message)
     {
