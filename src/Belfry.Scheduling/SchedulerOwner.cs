@@ -100,12 +100,15 @@ internal sealed class SchedulerOwner : IPartitionOwner
     {
         using var lost = cancel.UnsafeRegister(static state => ((SchedulerOwner)state!).GiveUp(), this);
         await Task.Yield();
+        var owns = false;
         try
         {
-            if (await TakeOverAsync(_giveUp.Token)) await LoopAsync(cancel);
+            owns = await TakeOverAsync(_giveUp.Token);
+            if (owns) await LoopAsync(cancel);
         }
-        catch (OwnershipLostException gone)
+        catch (OwnershipLostException gone) when (!owns || IsStopping)
         {
+            // Elsewhere it is a fault: a take-over of a former owner may have landed late, and then nobody else runs the partition.
             _logger.LogWarning("{Source} has a newer owner; this one stops: {Reason}", _partition.Source, gone.Message);
         }
         finally
@@ -115,13 +118,20 @@ internal sealed class SchedulerOwner : IPartitionOwner
         }
     }
 
+    private bool IsStopping
+    {
+        get
+        {
+            lock (_lock) return _isStopping;
+        }
+    }
+
     /// <summary>False: stopped or given up before. Nobody reads the mailbox here, so the token is what ends it.</summary>
     private async Task<bool> TakeOverAsync(CancellationToken cancel)
     {
         for (var failures = 1; ; failures++)
         {
-            lock (_lock)
-                if (_isStopping || cancel.IsCancellationRequested) return false;
+            if (IsStopping || cancel.IsCancellationRequested) return false;
             try
             {
                 // Given up it may still land, whatever the store makes of the token; the next owner then takes over again.
