@@ -299,7 +299,7 @@ internal sealed partial class OwnerSet(
     /// <summary>Cancelled first: whoever finds it gone may count on that.</summary>
     private void Remove(OwnedPartition owned)
     {
-        owned.Cancel();
+        owned.Cancel(logger);
         lock (_lock)
         {
             _owners.Remove(UnitOf(owned.Sources[0]));
@@ -311,7 +311,7 @@ internal sealed partial class OwnerSet(
     {
         OwnerFailed(fault, owned.Name);
         _fault ??= fault;
-        _faulted.Cancel();
+        _faulted.CancelSafely(logger, group.Name);
     }
 
     [LoggerMessage(1021, LogLevel.Information, "Group {Group}: {Change} {Partitions}")]
@@ -351,7 +351,7 @@ internal sealed class OwnedPartition(IReadOnlyList<TopicPartition> sources, IPar
     public long? Uncommitted(TopicPartition source) =>
         owner.LowWaterMark(source) is { } mark && Committed.GetValueOrDefault(source, -1) < mark ? mark : null;
 
-    public void Cancel() => _cancel.Cancel();
+    public void Cancel(ILogger logger) => _cancel.CancelSafely(logger, Name);
 
     private async Task RunAsync(Action<OwnedPartition, Exception> ended)
     {

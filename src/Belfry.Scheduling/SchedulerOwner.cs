@@ -113,7 +113,7 @@ internal sealed class SchedulerOwner : IPartitionOwner
         }
         finally
         {
-            _handlersCancel.Cancel();
+            Cancel(_handlersCancel);
             _ended.TrySetResult();
         }
     }
@@ -318,7 +318,20 @@ internal sealed class SchedulerOwner : IPartitionOwner
     private void GiveUp()
     {
         Post(new Abandon());
-        _giveUp.Cancel();
+        Cancel(_giveUp);
+    }
+
+    /// <summary>Logs what callbacks threw, which are those of handlers and of the store: the owner is to end all the same.</summary>
+    private void Cancel(CancellationTokenSource source)
+    {
+        try
+        {
+            source.Cancel();
+        }
+        catch (Exception error)
+        {
+            _logger.LogError(error, "A callback on a token of {Source} threw as it was cancelled.", _partition.Source);
+        }
     }
 
     private void Post(object message)

@@ -9,11 +9,12 @@ public sealed class OwnerSetTests
     private static readonly TopicPartition Second = new("t", 1);
     private static readonly TopicPartition Third = new("t", 2);
     private readonly Dictionary<TopicPartition, Owner> _made = [];
+    private readonly Said _said = new();
     private readonly OwnerSet _owners;
 
     public OwnerSetTests() => _owners = new OwnerSet(
         new ConsumerGroup("g", ["t"]), (_, sources) => Make(sources[0]), new ConsumerOptions(),
-        new ManualTime(DateTimeOffset.UnixEpoch), NullLogger.Instance);
+        new ManualTime(DateTimeOffset.UnixEpoch), _said);
 
     /// <summary>Called as an owner is made.</summary>
     private Action<TopicPartition> Making { get; set; } = _ => { };
@@ -102,9 +103,20 @@ public sealed class OwnerSetTests
     {
         var owner = new Owner();
         var owned = new OwnedPartition([First], owner);
-        owned.Cancel();
+        owned.Cancel(NullLogger.Instance);
         owned.Start((_, fault) => throw fault);
         owner.Token.ShouldBeNull();
+    }
+
+    [Fact]
+    public void An_owners_callback_that_throws_as_it_is_let_go_of_is_logged_and_the_others_are_let_go_of_too()
+    {
+        _owners.Assigned([First, Second]);
+        foreach (var owner in _made.Values) owner.Token!.Value.Register(() => throw new InvalidOperationException("has ended"));
+        _owners.Abandon();
+        _owners.Count.ShouldBe(0);
+        _made.Values.ShouldAllBe(owner => owner.Token!.Value.IsCancellationRequested);
+        _said.Lines.Count(line => line.StartsWith("Error: A callback") && line.Contains("has ended")).ShouldBe(2);
     }
 
     private Owner Make(TopicPartition source)

@@ -1,4 +1,5 @@
 using Belfry.Log;
+using Belfry.Scheduling.Tests.Support;
 using Belfry.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -9,6 +10,7 @@ public sealed class SchedulerOwnerTests
     private readonly SimulatedWorld _world = new(1);
     private readonly SimulatedNode _node;
     private readonly SlowTakeOver _store = new();
+    private readonly Said _said = new();
     private bool _hasEnded;
 
     public SchedulerOwnerTests() => _node = _world.AddNode("node");
@@ -78,11 +80,50 @@ public sealed class SchedulerOwnerTests
         worker.Runner.Status.Rebuilds.ShouldBe(1);
     }
 
-    private SchedulerOwner Start(SchedulerOptions options)
+    [Fact]
+    public void A_handlers_callback_that_throws_as_a_stop_gives_up_is_logged_and_the_owner_ends()
+    {
+        var handler = new ThrowingHandler();
+        var owner = Start(new SchedulerOptions(), handler);
+        var task = new ScheduledTask { Id = new ScheduledTaskId("a", handler.Kind, "1"), DueAt = _world.Now };
+        owner.Offer(
+            [
+                new LogRecord
+                {
+                    Source = new TopicPartition("scheduled-tasks", 0), Offset = 0, AppendedAt = _world.Now, Key = "a",
+                    Value = TaskRecords.Schedule("scheduled-tasks", task).Value,
+                },
+            ]);
+        _world.Run(() => handler.Calls == 1, TimeSpan.FromSeconds(10)).ShouldBe(RunEnd.Reached);
+        var until = _world.Elapsed + TimeSpan.FromSeconds(5);
+        var stopped = Stop(owner, TimeSpan.FromSeconds(5));
+        _world.Run(length: TimeSpan.FromMinutes(1));
+        stopped().ShouldBe(until);
+        _hasEnded.ShouldBeTrue();
+        _said.Lines.ShouldContain(line => line.StartsWith("Error: A callback on a token of") && line.Contains("is over"));
+    }
+
+    [Fact]
+    public void A_stores_callback_that_throws_as_a_stop_gives_up_is_logged_and_the_owner_ends()
+    {
+        _store.TakeOver = cancel =>
+        {
+            cancel.Register(() => throw new InvalidOperationException("is over"));
+            return new TaskCompletionSource<TaskOwnership>().Task;
+        };
+        var owner = Start(new SchedulerOptions());
+        _world.Run(length: TimeSpan.FromSeconds(1));
+        var stopped = Stop(owner, TimeSpan.FromSeconds(5));
+        _world.Run();
+        stopped().ShouldBe(TimeSpan.FromSeconds(6));
+        _said.Lines.ShouldHaveSingleItem().ShouldContain("is over");
+    }
+
+    private SchedulerOwner Start(SchedulerOptions options, params ITaskHandler[] handlers)
     {
         var owner = new SchedulerOwner(
-            new TaskPartition(new TopicPartition("scheduled-tasks", 0), 1), _store, new Dictionary<string, ITaskHandler>(), options,
-            _node.Time, NullLogger.Instance);
+            new TaskPartition(new TopicPartition("scheduled-tasks", 0), 1), _store, handlers.ToDictionary(handler => handler.Kind), options,
+            _node.Time, _said);
         _node.Start(async () =>
         {
             await owner.RunAsync(CancellationToken.None);
@@ -101,6 +142,22 @@ public sealed class SchedulerOwnerTests
             at = _world.Elapsed;
         });
         return () => at;
+    }
+
+    /// <summary>Waits for ever, with a callback on its token that throws.</summary>
+    private sealed class ThrowingHandler : ITaskHandler
+    {
+        public string Kind => "throw";
+
+        public int Calls { get; private set; }
+
+        public async ValueTask<TaskOutcome> RunAsync(DueTask due, CancellationToken cancel)
+        {
+            Calls++;
+            cancel.Register(() => throw new InvalidOperationException("is over"));
+            await new TaskCompletionSource().Task;
+            return TaskOutcome.Success;
+        }
     }
 
     private sealed class CountingHandler : ITaskHandler
