@@ -57,8 +57,9 @@ public sealed class SqliteLogConsumerTests : IAsyncLifetime
     {
         await using var reader = _log.OpenConsumer(new ConsumerGroup("g", ["t"]));
         await reader.PollAsync(new Listener(), 1, TimeSpan.Zero, default);
+        var value = new byte[1];
         await _log.AppendAsync(
-            [.. Enumerable.Range(0, RecordCount).Select(n => new OutgoingRecord { Topic = "t", OrderingKey = $"{n}", Value = new byte[1] })],
+            [.. Enumerable.Range(0, RecordCount).Select(n => new OutgoingRecord { Topic = "t", OrderingKey = $"{n}", Value = value })],
             default);
         for (var read = 0; ;)
         {
