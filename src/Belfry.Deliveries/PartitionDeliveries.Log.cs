@@ -9,4 +9,7 @@ internal sealed partial class PartitionDeliveries
 
     [LoggerMessage(1102, LogLevel.Warning, "Delivery '{Key}' over {Channel} stays claimed, though nothing was sent")]
     private partial void ClaimWasKept(Exception fault, string key, string channel);
+
+    [LoggerMessage(1103, LogLevel.Error, "A callback of {Channel} on its token threw as delivery '{Key}' was cut off")]
+    private partial void CallbackFailed(Exception fault, string key, string channel);
 }

@@ -221,7 +221,8 @@ internal sealed partial class PartitionDeliveries
 
     private async ValueTask<SendOutcome> SendOnceAsync(DeliveryClaim claim, DeliveryRow row, CancellationToken cancel)
     {
-        using var timeout = new CancellationTokenSource(_options.SendTimeout, _ports.Time);
+        var timeout = new CancellationTokenSource();
+        using var timer = _ports.Time.CreateTimer(_ => CutOff(timeout, claim), null, _options.SendTimeout, Timeout.InfiniteTimeSpan);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancel);
         SendOutcome outcome;
         try
@@ -245,6 +246,19 @@ internal sealed partial class PartitionDeliveries
 
         DeliveryMeter.Sent(ChannelName, outcome);
         return outcome;
+    }
+
+    /// <summary>On a timer's thread, where what a callback of the channel throws would end the process.</summary>
+    private void CutOff(CancellationTokenSource timeout, DeliveryClaim claim)
+    {
+        try
+        {
+            timeout.Cancel();
+        }
+        catch (Exception fault)
+        {
+            CallbackFailed(fault, claim.Delivery.IdempotencyKey, ChannelName);
+        }
     }
 
     /// <summary>

@@ -283,7 +283,7 @@ public sealed partial class BatchOwner(
             _closed = true;
         }
 
-        _abandon.Cancel();
+        _abandon.CancelSafely(logger, Name);
         _wake.Set();
         _ended.TrySetResult();
     }

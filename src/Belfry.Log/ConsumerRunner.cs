@@ -164,10 +164,16 @@ public sealed partial class ConsumerRunner
         }
         finally
         {
-            _watch = null;
-            set.Abandon();
-            _status = _status with { Partitions = [], Rebuilds = _rebuilds, Faults = _faults };
-            if (!gaveUp) await consumer.DisposeAsync();
+            try
+            {
+                _watch = null;
+                set.Abandon();
+                _status = _status with { Partitions = [], Rebuilds = _rebuilds, Faults = _faults };
+            }
+            finally
+            {
+                if (!gaveUp) await consumer.DisposeAsync();
+            }
         }
     }
 

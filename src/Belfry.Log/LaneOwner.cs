@@ -121,7 +121,7 @@ public sealed partial class LaneOwner(
         finally
         {
             lock (_lock) _closed = true;
-            foreach (var entry in _core.CancelAll()) entry.Call?.Cancel();
+            foreach (var entry in _core.CancelAll()) Cancel(entry);
             _ended.TrySetResult();
         }
     }
@@ -148,7 +148,7 @@ public sealed partial class LaneOwner(
         if (stopping) _core.Drain();
         foreach (var input in inbox) Apply(input, now);
         foreach (var (record, ticket) in offered) TakeIn(record, ticket);
-        foreach (var overdue in _core.Tick(now)) overdue.Call?.Cancel();
+        foreach (var overdue in _core.Tick(now)) Cancel(overdue);
         while (_core.TryStart(now) is { } entry) Start(entry, now);
         Settle();
         return !stopping || _core.Running > 0 || _writing || _deadLettering > 0;
@@ -233,6 +233,8 @@ public sealed partial class LaneOwner(
         }
     }
 
+    private void Cancel(LaneEntry entry) => entry.Call?.CancelSafely(logger, $"{entry.Record}");
+
     private async Task ReportAsync(LaneEntry entry, ValueTask<HandlerOutcome> call) => Post(new LaneInput(entry, await call, null));
 
     private void Complete(LaneEntry entry, HandlerOutcome outcome, DateTimeOffset now)
@@ -274,7 +276,7 @@ public sealed partial class LaneOwner(
             _closed = true;
         }
 
-        _abandon.Cancel();
+        _abandon.CancelSafely(logger, $"{source}");
         _wake.Set();
         _ended.TrySetResult();
     }

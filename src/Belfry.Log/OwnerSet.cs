@@ -4,21 +4,24 @@ namespace Belfry.Log;
 
 /// <summary>
 /// The owners of one member's partitions, kept in step with the assignment: started, fed, paused, drained and let go of. Used by the
-/// poll loop only.
+/// poll loop, and by a poll that it has given up and that is not over yet.
 /// </summary>
 internal sealed partial class OwnerSet(
     ConsumerGroup group, PartitionOwnerFactory owners, ConsumerOptions options, TimeProvider time, ILogger logger) : IAssignmentListener
 {
+    private readonly CancellationTokenSource _faulted = new();
+    private readonly Lock _lock = new();
+
+    // Changed under the lock, and read under it where a poll that was given up may be in the midst of a change.
     private readonly SortedDictionary<TopicPartition, OwnedPartition> _sources = [];
     private readonly SortedDictionary<TopicPartition, OwnedPartition> _owners = [];
-    private readonly CancellationTokenSource _faulted = new();
+    private bool _isDeaf;
 
     // The commit that runs beside the polls, if any.
     private (Task Ended, IReadOnlyList<Mark> Marks)? _commit;
 
     // Kept when its owner is let go of meanwhile: whoever is woken by it must find it.
     private volatile Exception? _fault;
-    private volatile bool _isDeaf;
     private volatile bool _isRevoking;
 
     /// <summary>The fault of an owner that ended by itself; the consumer must be built anew.</summary>
@@ -43,17 +46,19 @@ internal sealed partial class OwnerSet(
         _owners.Values.Any(owned => owned.Owner.Held > 0 || owned.Sources.Any(source => owned.Uncommitted(source) is not null));
 
     /// <summary>A poll that was given up may still come to its end: from here on nobody listens to it.</summary>
-    public void Deafen() => _isDeaf = true;
+    public void Deafen()
+    {
+        lock (_lock) _isDeaf = true;
+    }
 
     public void Assigned(IReadOnlyList<TopicPartition> partitions)
     {
-        if (_isDeaf) return;
         foreach (var unit in partitions.Order().GroupBy(UnitOf).OrderBy(u => u.Key))
         {
+            if (IsDeaf) return;
             TopicPartition[] sources = [.. unit];
             var owned = new OwnedPartition(sources, owners(unit.Key.Partition, sources));
-            _owners.Add(unit.Key, owned);
-            foreach (var source in sources) _sources.Add(source, owned);
+            if (!TryAdd(unit.Key, owned)) return;
             owned.Start(OwnerEnded);
         }
 
@@ -62,7 +67,7 @@ internal sealed partial class OwnerSet(
 
     public async ValueTask RevokedAsync(ILogConsumer consumer, IReadOnlyList<TopicPartition> partitions)
     {
-        if (_isDeaf) return;
+        if (IsDeaf) return;
         AssignmentChanged(group.Name, "revoked", string.Join(", ", partitions.Order()));
         var leaving = UnitsOf(partitions);
         _isRevoking = true;
@@ -88,7 +93,7 @@ internal sealed partial class OwnerSet(
 
     public void Lost(IReadOnlyList<TopicPartition> partitions)
     {
-        if (_isDeaf) return;
+        if (IsDeaf) return;
         AssignmentChanged(group.Name, "lost", string.Join(", ", partitions.Order()));
         foreach (var owned in UnitsOf(partitions)) Remove(owned);
     }
@@ -156,7 +161,7 @@ internal sealed partial class OwnerSet(
     /// <summary>Drains and commits all, then lets go of them. A failed commit costs a repetition, nothing more.</summary>
     public async ValueTask CloseAsync(ILogConsumer consumer)
     {
-        OwnedPartition[] healthy = [.. _owners.Values.Where(o => o.Fault is null)];
+        OwnedPartition[] healthy = [.. Owned().Where(o => o.Fault is null)];
         await DrainAsync(healthy);
         await SettleCommitAsync();
         await CommitAsync(consumer, healthy);
@@ -164,12 +169,12 @@ internal sealed partial class OwnerSet(
     }
 
     /// <summary>Drains all without committing: their consumer does not answer any more.</summary>
-    public async ValueTask DrainAsync() => await DrainAsync([.. _owners.Values.Where(o => o.Fault is null)]);
+    public async ValueTask DrainAsync() => await DrainAsync([.. Owned().Where(o => o.Fault is null)]);
 
     /// <summary>Lets go of all at once; nothing is committed.</summary>
     public void Abandon()
     {
-        foreach (var owned in _owners.Values.ToList()) Remove(owned);
+        foreach (var owned in Owned()) Remove(owned);
     }
 
     public IReadOnlyList<PartitionStatus> Describe() => [.. _sources.Select(s => Describe(s.Key, s.Value))];
@@ -258,23 +263,55 @@ internal sealed partial class OwnerSet(
         }
     }
 
-    private List<OwnedPartition> UnitsOf(IReadOnlyList<TopicPartition> partitions) =>
-        [.. partitions.Order().Select(p => _sources.GetValueOrDefault(p)).OfType<OwnedPartition>().Distinct()];
+    private bool IsDeaf
+    {
+        get
+        {
+            lock (_lock) return _isDeaf;
+        }
+    }
+
+    private OwnedPartition[] Owned()
+    {
+        lock (_lock) return [.. _owners.Values];
+    }
+
+    private List<OwnedPartition> UnitsOf(IReadOnlyList<TopicPartition> partitions)
+    {
+        lock (_lock)
+            return [.. partitions.Order().Select(p => _sources.GetValueOrDefault(p)).OfType<OwnedPartition>().Distinct()];
+    }
 
     private TopicPartition UnitOf(TopicPartition source) => group.CoPartitioned ? new TopicPartition("", source.Partition) : source;
 
+    /// <summary>False: nobody listens any more, so nobody would let go of it. It was not started, and is forgotten.</summary>
+    private bool TryAdd(TopicPartition unit, OwnedPartition owned)
+    {
+        lock (_lock)
+        {
+            if (_isDeaf) return false;
+            _owners.Add(unit, owned);
+            foreach (var source in owned.Sources) _sources.Add(source, owned);
+            return true;
+        }
+    }
+
+    /// <summary>Cancelled first: whoever finds it gone may count on that.</summary>
     private void Remove(OwnedPartition owned)
     {
-        owned.Cancel();
-        _owners.Remove(UnitOf(owned.Sources[0]));
-        foreach (var source in owned.Sources) _sources.Remove(source);
+        owned.Cancel(logger);
+        lock (_lock)
+        {
+            _owners.Remove(UnitOf(owned.Sources[0]));
+            foreach (var source in owned.Sources) _sources.Remove(source);
+        }
     }
 
     private void OwnerEnded(OwnedPartition owned, Exception fault)
     {
         OwnerFailed(fault, owned.Name);
         _fault ??= fault;
-        _faulted.Cancel();
+        _faulted.CancelSafely(logger, group.Name);
     }
 
     [LoggerMessage(1021, LogLevel.Information, "Group {Group}: {Change} {Partitions}")]
@@ -314,10 +351,12 @@ internal sealed class OwnedPartition(IReadOnlyList<TopicPartition> sources, IPar
     public long? Uncommitted(TopicPartition source) =>
         owner.LowWaterMark(source) is { } mark && Committed.GetValueOrDefault(source, -1) < mark ? mark : null;
 
-    public void Cancel() => _cancel.Cancel();
+    public void Cancel(ILogger logger) => _cancel.CancelSafely(logger, Name);
 
     private async Task RunAsync(Action<OwnedPartition, Exception> ended)
     {
+        // Let go of before it began.
+        if (_cancel.IsCancellationRequested) return;
         try
         {
             await owner.RunAsync(_cancel.Token);

@@ -17,6 +17,7 @@ internal sealed class SchedulerOwner : IPartitionOwner
     private readonly ILogger _logger;
     private readonly SchedulerCore _core;
     private readonly CancellationTokenSource _handlersCancel = new();
+    private readonly CancellationTokenSource _giveUp = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // Used by the owner's loop alone.
@@ -90,39 +91,51 @@ internal sealed class SchedulerOwner : IPartitionOwner
         }
         catch (OperationCanceledException)
         {
-            PostAbandon();
+            GiveUp();
             await _ended.Task;
         }
     }
 
     public async Task RunAsync(CancellationToken cancel)
     {
-        using var lost = cancel.UnsafeRegister(static state => ((SchedulerOwner)state!).PostAbandon(), this);
+        using var lost = cancel.UnsafeRegister(static state => ((SchedulerOwner)state!).GiveUp(), this);
         await Task.Yield();
+        var owns = false;
         try
         {
-            if (await TakeOverAsync(cancel)) await LoopAsync(cancel);
+            owns = await TakeOverAsync(_giveUp.Token);
+            if (owns) await LoopAsync(cancel);
         }
-        catch (OwnershipLostException gone)
+        catch (OwnershipLostException gone) when (!owns || IsStopping)
         {
+            // Elsewhere it is a fault: a take-over of a former owner may have landed late, and then nobody else runs the partition.
             _logger.LogWarning("{Source} has a newer owner; this one stops: {Reason}", _partition.Source, gone.Message);
         }
         finally
         {
-            _handlersCancel.Cancel();
+            Cancel(_handlersCancel);
             _ended.TrySetResult();
         }
     }
 
+    private bool IsStopping
+    {
+        get
+        {
+            lock (_lock) return _isStopping;
+        }
+    }
+
+    /// <summary>False: stopped or given up before. Nobody reads the mailbox here, so the token is what ends it.</summary>
     private async Task<bool> TakeOverAsync(CancellationToken cancel)
     {
         for (var failures = 1; ; failures++)
         {
-            lock (_lock)
-                if (_isStopping || cancel.IsCancellationRequested) return false;
+            if (IsStopping || cancel.IsCancellationRequested) return false;
             try
             {
-                var ownership = await _store.TakeOverAsync(_partition, cancel);
+                // Given up it may still land, whatever the store makes of the token; the next owner then takes over again.
+                var ownership = await _store.TakeOverAsync(_partition, cancel).AsTask().OrCancelledAsync(cancel);
                 _core.Start(ownership);
                 return true;
             }
@@ -131,7 +144,7 @@ internal sealed class SchedulerOwner : IPartitionOwner
                 _logger.LogWarning(error, "Taking over {Source} failed {Failures} times; trying again.", _partition.Source, failures);
                 await PauseAsync(failures, cancel);
             }
-            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            catch (Exception error) when (error is not OwnershipLostException)
             {
                 return false;
             }
@@ -301,7 +314,25 @@ internal sealed class SchedulerOwner : IPartitionOwner
         }
     }
 
-    private void PostAbandon() => Post(new Abandon());
+    /// <summary>From any thread: the loop ends at its next turn, a take-over and the pauses between its tries at once.</summary>
+    private void GiveUp()
+    {
+        Post(new Abandon());
+        Cancel(_giveUp);
+    }
+
+    /// <summary>Logs what callbacks threw, which are those of handlers and of the store: the owner is to end all the same.</summary>
+    private void Cancel(CancellationTokenSource source)
+    {
+        try
+        {
+            source.Cancel();
+        }
+        catch (Exception error)
+        {
+            _logger.LogError(error, "A callback on a token of {Source} threw as it was cancelled.", _partition.Source);
+        }
+    }
 
     private void Post(object message)
     {

@@ -173,6 +173,25 @@ public sealed class PartitionDeliveriesTests
     }
 
     [Fact]
+    public async Task A_channels_callback_that_throws_as_its_time_is_up_changes_nothing()
+    {
+        var rig = new Rig(UnknownOutcomePolicy.AtMostOnce);
+        var called = false;
+        rig.Channel.Script = (_, _) => ProviderAnswer.AcceptThenTimeout;
+        rig.Sending = cancel => cancel.Register(() =>
+        {
+            called = true;
+            throw new InvalidOperationException("has ended");
+        });
+        var handling = HandleAsync(rig);
+        while (rig.Channel.Calls == 0 || rig.Time.ArmedTimers == 0) await Task.Yield();
+        rig.Time.Advance(rig.Options.SendTimeout);
+        await handling;
+        called.ShouldBeTrue();
+        rig.Row.State.ShouldBe(DeliveryState.Unknown);
+    }
+
+    [Fact]
     public async Task A_send_cut_off_by_a_stop_counts_as_unknown_for_the_same_owner_and_the_next()
     {
         foreach (var sameOwner in new[] { true, false })

@@ -1,5 +1,4 @@
 using Belfry.Testing;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belfry.Log.Tests;
 
@@ -9,6 +8,7 @@ public sealed class BatchOwnerTests
     private static readonly TopicPartition B = new("b", 0);
     private readonly SimulatedWorld _world = new(1);
     private readonly ScriptedFold _fold = new();
+    private readonly Said _said = new();
     private readonly CancellationTokenSource _cancel = new();
     private readonly SimulatedNode _node;
     private readonly BatchOwner _owner;
@@ -18,7 +18,7 @@ public sealed class BatchOwnerTests
         _node = _world.AddNode("node");
         _fold.Time = _node.Time;
         var options = new BatchOwnerOptions { BatchRecordsMax = 8, IsTransient = e => e is TimeoutException };
-        _owner = new BatchOwner([A, B], _fold, options, _node.Time, NullLogger.Instance);
+        _owner = new BatchOwner([A, B], _fold, options, _node.Time, _said);
     }
 
     [Fact]
@@ -142,6 +142,21 @@ public sealed class BatchOwnerTests
         _world.Run();
         stopped().ShouldBe(TimeSpan.FromSeconds(6));
         (_owner.LowWaterMark(A), _fold.Stops).ShouldBe((null, 1));
+    }
+
+    [Fact]
+    public void A_folds_callback_that_throws_as_a_stop_gives_up_is_logged_and_the_owner_ends()
+    {
+        _fold.Takes = TimeSpan.FromMinutes(5);
+        _fold.Begun = cancel => cancel.Register(() => throw new InvalidOperationException("has ended"));
+        Offer(A, 0, 4);
+        Start();
+        _world.Run(length: TimeSpan.FromSeconds(1));
+        var stopped = Stop(TimeSpan.FromSeconds(5));
+        _world.Run();
+        stopped().ShouldBe(TimeSpan.FromSeconds(6));
+        _fold.Stops.ShouldBe(1);
+        _said.Lines.ShouldContain(line => line.StartsWith($"Error: A callback on a token of {A}+{B}") && line.Contains("has ended"));
     }
 
     [Fact]

@@ -153,6 +153,27 @@ public sealed class ConsumerRunnerTests
     }
 
     [Fact]
+    public void Callbacks_of_owners_that_throw_as_they_are_let_go_of_do_not_keep_the_consumer_in_its_group()
+    {
+        var world = new SimulatedWorld(1);
+        var log = new SimulatedLog(world);
+        log.DeclareAsync([new TopicDeclaration("t", 2, CleanUp.Time, TimeSpan.FromDays(7))], default).AsTask().Wait();
+        var node = world.AddNode("node");
+        var said = new Said();
+        var runner = new ConsumerRunner(
+            log.On(node), new ConsumerGroup("g", ["t"]), (_, _) => new ThrowingOwner(), new ConsumerOptions(), node.Time, said);
+        using var cancel = new CancellationTokenSource();
+        node.Start(() => runner.RunAsync(cancel.Token));
+        world.Run(() => runner.Status.Partitions.Count == 2, TimeSpan.FromSeconds(30)).ShouldBe(RunEnd.Reached);
+        log.OwnerOf("g", new TopicPartition("t", 0)).ShouldBe(node);
+        world.After(TimeSpan.Zero, "stop", cancel.Cancel);
+        world.Run(length: TimeSpan.FromSeconds(1));
+        log.OwnerOf("g", new TopicPartition("t", 0)).ShouldBeNull();
+        runner.Status.IsRunning.ShouldBeFalse();
+        said.Lines.ShouldContain(line => line.Contains("has ended"));
+    }
+
+    [Fact]
     public void Options_out_of_their_bounds_are_named_in_one_message()
     {
         var options = new ConsumerOptions { HeldMax = 0, StuckAfter = TimeSpan.FromSeconds(1), ErrorBackoffMax = TimeSpan.Zero };
@@ -164,5 +185,24 @@ public sealed class ConsumerRunnerTests
         fault.Message.ShouldContain("ErrorBackoffMax");
         new ConsumerOptions().Faults(TimeSpan.FromMinutes(1)).ShouldHaveSingleItem().ShouldContain("StuckAfter");
         new ConsumerOptions().Faults(new LaneOptions().HandlerTimeout).ShouldBeEmpty();
+    }
+
+    private sealed class ThrowingOwner : IPartitionOwner
+    {
+        public int Held => 0;
+
+        public async Task RunAsync(CancellationToken cancel)
+        {
+            cancel.Register(() => throw new InvalidOperationException("has ended"));
+            await new TaskCompletionSource().Task;
+        }
+
+        public void Offer(IReadOnlyList<LogRecord> records)
+        {
+        }
+
+        public long? LowWaterMark(TopicPartition source) => null;
+
+        public ValueTask StopAsync(CancellationToken cancel) => ValueTask.CompletedTask;
     }
 }

@@ -1,4 +1,5 @@
 using Belfry.Testing;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belfry.Log.Tests;
@@ -233,15 +234,99 @@ public sealed class LaneOwnerTests
         owner.LowWaterMark(new("t", 0)).ShouldBe(2);
     }
 
+    [Fact]
+    public async Task A_handlers_callback_that_throws_does_not_keep_an_owner_that_fails_from_its_end()
+    {
+        var said = new Said();
+        var fails = new TaskCompletionSource<HandlerOutcome>();
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var owner = Owner(TakenOver(), new ManualTime(), (record, _, cancel) =>
+        {
+            if (record.Offset == 1) started.SetResult();
+            if (record.Offset == 1) return new(fails.Task);
+            cancel.Register(() => throw new InvalidOperationException("has ended"));
+            return new(new TaskCompletionSource<HandlerOutcome>().Task);
+        }, said);
+        var running = owner.RunAsync(default);
+        owner.Offer([Record(0), Record(1)]);
+        await started.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        var stopping = owner.StopAsync(default).AsTask();
+        fails.SetException(new OwnershipLostException("newer"));
+        await stopping.WaitAsync(TimeSpan.FromSeconds(10));
+        await Should.ThrowAsync<OwnershipLostException>(() => running.WaitAsync(TimeSpan.FromSeconds(10)));
+        said.Lines.ShouldContain(line => line.StartsWith($"Error: A callback on a token of {Record(0)}") && line.Contains("has ended"));
+    }
+
+    [Fact]
+    public async Task A_handlers_callback_that_throws_at_its_timeout_ends_no_owner()
+    {
+        var said = new Said();
+        var time = new ManualTime();
+        var second = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var timedOut = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var first = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var owner = Owner(TakenOver(), time, (record, _, cancel) =>
+        {
+            if (record.Offset == 1) second.SetResult();
+            if (record.Offset == 1) return ValueTask.FromResult(HandlerOutcome.Success);
+            cancel.Register(() =>
+            {
+                timedOut.SetResult();
+                throw new InvalidOperationException("has ended");
+            });
+            first.SetResult();
+            return new(new TaskCompletionSource<HandlerOutcome>().Task);
+        }, said);
+        var running = owner.RunAsync(default);
+        owner.Offer([Record(0)]);
+        await first.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        time.Advance(TimeSpan.FromMinutes(1));
+        await timedOut.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        owner.Offer([Record(1)]);
+        await second.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await owner.StopAsync(new CancellationToken(true));
+        await running.WaitAsync(TimeSpan.FromSeconds(10));
+        said.Lines.ShouldHaveSingleItem().ShouldContain("has ended");
+    }
+
+    [Fact]
+    public async Task A_stores_callback_that_throws_as_a_drain_ends_is_logged()
+    {
+        var said = new Said();
+        var buried = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var owner = Owner(
+            TakenOver(), new ManualTime(), (_, _, _) => ValueTask.FromResult<HandlerOutcome>(new HandlerOutcome.DeadLetter("no")), said,
+            async (_, _, _, cancel) =>
+            {
+                cancel.Register(() => throw new InvalidOperationException("has ended"));
+                buried.SetResult();
+                await new TaskCompletionSource().Task;
+            });
+        var running = owner.RunAsync(default);
+        owner.Offer([Record(0)]);
+        await buried.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await owner.StopAsync(new CancellationToken(true)).AsTask().WaitAsync(TimeSpan.FromSeconds(10));
+        await running.WaitAsync(TimeSpan.FromSeconds(10));
+        said.Lines.ShouldHaveSingleItem().ShouldContain("has ended");
+    }
+
+    private static SlowTakeOver TakenOver()
+    {
+        var parking = new SlowTakeOver();
+        parking.Answer.SetResult(1);
+        return parking;
+    }
+
     private static LogRecord Record(long offset) => new()
     {
         Source = new("t", 0), Offset = offset, AppendedAt = DateTimeOffset.UnixEpoch, Key = $"k{offset}", Value = default,
     };
 
-    private static LaneOwner Owner(IParkedRecordStore parking, TimeProvider? time = null, RecordHandler? handler = null) => new(
+    private static LaneOwner Owner(IParkedRecordStore parking, TimeProvider? time = null, RecordHandler? handler = null,
+        ILogger? logger = null, DeadLetterWriter? deadLetters = null) => new(
         "g", new TopicPartition("t", 0), handler ?? ((_, _, _) => ValueTask.FromResult(HandlerOutcome.Success)), record => record.Key,
-        (_, _, _, _) => ValueTask.CompletedTask, parking, new LaneOptions(), new Random(1), time ?? TimeProvider.System,
-        NullLogger.Instance);
+        deadLetters ?? ((_, _, _, _) => ValueTask.CompletedTask), parking, new LaneOptions(), new Random(1), time ?? TimeProvider.System,
+        logger ?? NullLogger.Instance);
 
     /// <summary>Another thread's doings in the midst of a turn, which asks for the time after it has taken its inputs.</summary>
     private sealed class TimeThatInterrupts : TimeProvider

@@ -7,12 +7,17 @@ public sealed class OwnerSetTests
 {
     private static readonly TopicPartition First = new("t", 0);
     private static readonly TopicPartition Second = new("t", 1);
+    private static readonly TopicPartition Third = new("t", 2);
     private readonly Dictionary<TopicPartition, Owner> _made = [];
+    private readonly Said _said = new();
     private readonly OwnerSet _owners;
 
     public OwnerSetTests() => _owners = new OwnerSet(
-        new ConsumerGroup("g", ["t"]), (_, sources) => _made[sources[0]] = new Owner(), new ConsumerOptions(),
-        new ManualTime(DateTimeOffset.UnixEpoch), NullLogger.Instance);
+        new ConsumerGroup("g", ["t"]), (_, sources) => Make(sources[0]), new ConsumerOptions(),
+        new ManualTime(DateTimeOffset.UnixEpoch), _said);
+
+    /// <summary>Called as an owner is made.</summary>
+    private Action<TopicPartition> Making { get; set; } = _ => { };
 
     [Fact]
     public void The_fault_of_an_owner_wakes_the_poll_and_stays_when_the_owner_is_let_go_of_meanwhile()
@@ -70,14 +75,71 @@ public sealed class OwnerSetTests
         consumer.Last.ShouldBe([new(First, 9)]);
     }
 
+    [Fact]
+    public async Task An_assignment_that_goes_on_in_a_poll_that_was_given_up_leaves_no_owner_running()
+    {
+        var (reached, gate) = (new TaskCompletionSource(), new TaskCompletionSource());
+        Making = source =>
+        {
+            if (source != Second) return;
+            reached.SetResult();
+            gate.Task.GetAwaiter().GetResult();
+        };
+        var assigning = Task.Factory.StartNew(
+            () => _owners.Assigned([First, Second, Third]), default, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        await reached.Task;
+        _owners.Deafen();
+        await _owners.DrainAsync();
+        _owners.Abandon();
+        gate.SetResult();
+        await assigning;
+        _made[First].Token!.Value.IsCancellationRequested.ShouldBeTrue();
+        _made.Values.ShouldAllBe(owner => owner.Token == null || owner.Token.Value.IsCancellationRequested);
+        _owners.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public void An_owner_that_is_let_go_of_before_it_was_started_never_runs()
+    {
+        var owner = new Owner();
+        var owned = new OwnedPartition([First], owner);
+        owned.Cancel(NullLogger.Instance);
+        owned.Start((_, fault) => throw fault);
+        owner.Token.ShouldBeNull();
+    }
+
+    [Fact]
+    public void An_owners_callback_that_throws_as_it_is_let_go_of_is_logged_and_the_others_are_let_go_of_too()
+    {
+        _owners.Assigned([First, Second]);
+        foreach (var owner in _made.Values) owner.Token!.Value.Register(() => throw new InvalidOperationException("has ended"));
+        _owners.Abandon();
+        _owners.Count.ShouldBe(0);
+        _made.Values.ShouldAllBe(owner => owner.Token!.Value.IsCancellationRequested);
+        _said.Lines.Count(line => line.StartsWith("Error: A callback") && line.Contains("has ended")).ShouldBe(2);
+    }
+
+    private Owner Make(TopicPartition source)
+    {
+        Making(source);
+        return _made[source] = new Owner();
+    }
+
     private sealed class Owner : IPartitionOwner
     {
         private readonly TaskCompletionSource _run = new();
 
+        /// <summary>The one it was started with. Null: it was not.</summary>
+        public CancellationToken? Token { get; private set; }
+
         public int Held { get; set; }
         public long? Mark { get; set; }
 
-        public Task RunAsync(CancellationToken cancel) => _run.Task;
+        public Task RunAsync(CancellationToken cancel)
+        {
+            Token = cancel;
+            return _run.Task;
+        }
 
         public void Offer(IReadOnlyList<LogRecord> records)
         {

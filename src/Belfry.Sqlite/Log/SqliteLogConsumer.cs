@@ -2,14 +2,21 @@ using Belfry.Log;
 
 namespace Belfry.Sqlite;
 
-/// <summary>One member of a group on the embedded log. Its calls come from one loop; only <see cref="Wake"/> comes from others.</summary>
+/// <summary>
+/// One member of a group on the embedded log. Its calls come from one loop; only <see cref="Wake"/> comes from others, and the end of a
+/// consumer whose poll was given up, beside that poll.
+/// </summary>
 internal sealed class SqliteLogConsumer(SqliteLog log, LogGroup group) : ILogConsumer
 {
-    private readonly SortedDictionary<TopicPartition, Position> _owned = [];
+    // Partitions' locks are taken under it; the other one is taken under theirs.
+    private readonly Lock _ownedLock = new();
     private readonly Lock _lock = new();
     private bool _joined;
-    private bool _closed;
     private int _turn;
+
+    // Under the lock of what is owned.
+    private readonly SortedDictionary<TopicPartition, Position> _owned = [];
+    private bool _closed;
 
     // Under the lock.
     private bool _woken;
@@ -25,7 +32,7 @@ internal sealed class SqliteLogConsumer(SqliteLog log, LogGroup group) : ILogCon
     public async ValueTask<IReadOnlyList<LogRecord>> PollAsync(IAssignmentListener listener, int max, TimeSpan wait,
         CancellationToken cancel)
     {
-        ObjectDisposedException.ThrowIf(_closed, this);
+        lock (_ownedLock) ObjectDisposedException.ThrowIf(_closed, this);
         cancel.ThrowIfCancellationRequested();
         Join();
         var startedAt = log.Time.GetTimestamp();
@@ -47,18 +54,32 @@ internal sealed class SqliteLogConsumer(SqliteLog log, LogGroup group) : ILogCon
     public ValueTask CommitAsync(IReadOnlyList<KeyValuePair<TopicPartition, long>> nextOffsets, CancellationToken cancel)
     {
         foreach (var (source, _) in nextOffsets)
-            if (!_owned.ContainsKey(source))
+            if (!Owns(source))
                 throw new OwnershipLostException($"{source} is not owned by this member of group '{group.Name}'; nothing was committed.");
         return nextOffsets.Count == 0 ? ValueTask.CompletedTask : log.CommitAsync(group.Name, nextOffsets, cancel);
     }
 
     public ValueTask DisposeAsync()
     {
-        if (_closed) return ValueTask.CompletedTask;
-        _closed = true;
-        foreach (var position in _owned.Values) position.Partition.RemoveReader(this);
-        _owned.Clear();
-        group.Leave(this);
+        Position[] left;
+        lock (_ownedLock)
+        {
+            if (_closed) return ValueTask.CompletedTask;
+            _closed = true;
+            left = [.. _owned.Values];
+            _owned.Clear();
+        }
+
+        try
+        {
+            foreach (var position in left) position.Partition.RemoveReader(this);
+        }
+        finally
+        {
+            // A member that stays keeps its partitions from the others for good.
+            group.Leave(this);
+        }
+
         return ValueTask.CompletedTask;
     }
 
@@ -102,7 +123,7 @@ internal sealed class SqliteLogConsumer(SqliteLog log, LogGroup group) : ILogCon
         foreach (var partition in leaving)
         {
             partition.RemoveReader(this);
-            _owned.Remove(partition.Source);
+            lock (_ownedLock) _owned.Remove(partition.Source);
         }
 
         group.Release(this, leaving);
@@ -115,8 +136,13 @@ internal sealed class SqliteLogConsumer(SqliteLog log, LogGroup group) : ILogCon
         foreach (var partition in taken)
         {
             var next = log.NextOffset(group.Name, partition);
-            partition.AddReader(this, next);
-            _owned.Add(partition.Source, new Position(partition, next));
+            lock (_ownedLock)
+            {
+                // The group has these back already.
+                if (_closed) return;
+                partition.AddReader(this, next);
+                _owned.Add(partition.Source, new Position(partition, next));
+            }
         }
 
         listener.Assigned([.. taken.Select(partition => partition.Source)]);
@@ -126,8 +152,9 @@ internal sealed class SqliteLogConsumer(SqliteLog log, LogGroup group) : ILogCon
     private async ValueTask<List<LogRecord>> ReadAsync(int max, CancellationToken cancel)
     {
         var records = new List<LogRecord>();
-        if (_owned.Count == 0) return records;
-        var positions = _owned.Values.ToArray();
+        Position[] positions;
+        lock (_ownedLock) positions = [.. _owned.Values];
+        if (positions.Length == 0) return records;
         _turn = (_turn + 1) % positions.Length;
         var advances = new List<(Position Position, long Next)>();
         for (var n = 0; n < positions.Length && records.Count < max; n++)
@@ -178,6 +205,12 @@ internal sealed class SqliteLogConsumer(SqliteLog log, LogGroup group) : ILogCon
 
     private void SetPaused(TopicPartition source, bool paused)
     {
-        if (_owned.TryGetValue(source, out var position)) position.Paused = paused;
+        lock (_ownedLock)
+            if (_owned.TryGetValue(source, out var position)) position.Paused = paused;
+    }
+
+    private bool Owns(TopicPartition source)
+    {
+        lock (_ownedLock) return _owned.ContainsKey(source);
     }
 }

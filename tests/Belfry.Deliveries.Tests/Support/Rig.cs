@@ -38,6 +38,9 @@ internal sealed class Rig
     public int Asked { get; private set; }
     public Func<DeliveryEvent, ValueTask> OnReport { get; set; } = _ => ValueTask.CompletedTask;
 
+    /// <summary>Called with the token of each send.</summary>
+    public Action<CancellationToken> Sending { get; set; } = _ => { };
+
     public Task Frozen => _frozen.Task;
 
     public DeliveryRow Row => Store.Rows.ShouldHaveSingleItem();
@@ -106,6 +109,7 @@ internal sealed class Rig
 
         public async ValueTask<SendOutcome> SendAsync(Delivery delivery, int attempt, CancellationToken cancel)
         {
+            rig.Sending(cancel);
             await rig.PassAsync("before send");
             var outcome = await rig.Channel.SendAsync(delivery, attempt, cancel);
             await rig.PassAsync("after send");

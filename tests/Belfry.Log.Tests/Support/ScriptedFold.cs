@@ -24,6 +24,9 @@ internal sealed class ScriptedFold : IBatchFold
 
     public TimeSpan Takes { get; set; }
 
+    /// <summary>Called with the token of each turn as it begins.</summary>
+    public Action<CancellationToken> Begun { get; set; } = _ => { };
+
     public ValueTask<IReadOnlyDictionary<TopicPartition, long>> LoadAsync(CancellationToken cancel)
     {
         if (LoadFaults-- > 0) throw new InvalidOperationException("store down");
@@ -33,6 +36,7 @@ internal sealed class ScriptedFold : IBatchFold
 
     public async ValueTask FoldAsync(IReadOnlyList<LogRecord> batch, CancellationToken cancel)
     {
+        Begun(cancel);
         var fault = Fault(batch, ++_turns);
         if (Takes > TimeSpan.Zero) await Task.Delay(Takes, Time, cancel);
         if (fault is not null && batch.Count == 1) AloneTries++;
