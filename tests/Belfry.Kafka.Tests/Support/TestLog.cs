@@ -57,7 +57,7 @@ internal static class TestLog
             }
             catch (LogUnavailableException) when (TimeProvider.System.GetElapsedTime(startedAt) < Patience)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+                await Task.Yield();
             }
         }
     }
