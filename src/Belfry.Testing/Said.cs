@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace Belfry.Scheduling.Tests.Support;
+namespace Belfry.Testing;
 
 /// <summary>What was logged, each line with the fault's own message behind it. Any thread.</summary>
 internal sealed class Said : ILogger
