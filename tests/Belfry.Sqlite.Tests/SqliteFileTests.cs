@@ -177,6 +177,25 @@ public sealed class SqliteFileTests : IDisposable
     }
 
     [Fact]
+    public async Task A_file_whose_writer_has_failed_can_be_closed_and_opened_again()
+    {
+        var file = await OpenAsync();
+        await file.ReadAsync(Numbers, default);
+        var failing = file.WriteAsync(
+            c => Execute(c, "insert into t values (1)"), _ => throw new FormatException("a hook"), null, default).AsTask();
+        (await Should.ThrowAsync<StoreUnavailableException>(failing.WaitAsync(Patience))).InnerException.ShouldBeOfType<FormatException>();
+        await file.DisposeAsync().AsTask().WaitAsync(Patience);
+        using (var alone = new SqliteConnection($"Data Source={_folder.File};Pooling=False;Default Timeout=1"))
+        {
+            alone.Open();
+            Execute(alone, "pragma journal_mode = delete").ShouldBe(0, "no other connection is left, or it is refused");
+        }
+
+        await using var again = SqliteFile.Open(_folder.File);
+        (await NumbersAsync(again)).ShouldBe([1]);
+    }
+
+    [Fact]
     public async Task A_write_cancelled_while_it_waits_is_never_run()
     {
         await using var file = await OpenAsync();
