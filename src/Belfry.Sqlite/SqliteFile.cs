@@ -27,7 +27,7 @@ public sealed class SqliteFile : IAsyncDisposable
         Path = path;
         _options = options;
         _lock = fileLock;
-        _queue = new SqliteWriteQueue(path, options.QueueItemsMax, options.QueueWaitMax);
+        _queue = new SqliteWriteQueue(path, options.QueueItemsMax, options.QueueWaitMax) { Waking = options.Waking };
         _writer = new SqliteWriter(path, options);
         _readers = new SqliteReaders(path, options);
     }
@@ -142,7 +142,6 @@ public sealed class SqliteFile : IAsyncDisposable
         }
         finally
         {
-            _queue.Dispose();
             await _lock.DisposeAsync();
         }
     }

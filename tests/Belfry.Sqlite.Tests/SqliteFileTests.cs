@@ -158,6 +158,27 @@ public sealed class SqliteFileTests : IDisposable
     }
 
     [Fact]
+    public async Task A_write_whose_caller_still_wakes_the_writer_while_the_file_is_closed_is_told_as_written()
+    {
+        var held = 0;
+        SqliteFile? closing = null;
+        var file = await OpenAsync(new SqliteFileOptions
+        {
+            // On the caller's own thread; the writer is asleep, and ends before the caller goes on.
+            Waking = () =>
+            {
+                if (closing is not null && Interlocked.Exchange(ref held, 1) == 0)
+                    Meanwhile(() => closing.DisposeAsync().AsTask(), () => true);
+            },
+        });
+        closing = file;
+        var written = 0;
+        while (Volatile.Read(ref held) == 0) await InsertAsync(file, written++);
+        await using var again = SqliteFile.Open(_folder.File);
+        (await NumbersAsync(again)).Count.ShouldBe(written);
+    }
+
+    [Fact]
     public async Task A_closed_file_refuses_writes_and_reads()
     {
         var file = await OpenAsync();
