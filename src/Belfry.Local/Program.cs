@@ -12,8 +12,9 @@ const string Usage = """
                            PostgreSQL and Redis are those of the configuration, else local ones in DIR (DATA/services)
     """;
 
-using var stop = new CancellationTokenSource();
-using var hurry = new CancellationTokenSource();
+// Not disposed of: a signal's handler may still run once its registration has ended, and would throw where nobody catches it.
+var stop = new CancellationTokenSource();
+var hurry = new CancellationTokenSource();
 // The first signal stops in order, a second one at once.
 PosixSignalRegistration[] signals =
 [

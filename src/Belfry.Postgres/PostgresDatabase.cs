@@ -14,6 +14,8 @@ public sealed class PostgresDatabase : IAsyncDisposable
     private const int ConflictTriesMax = 10;
 
     private readonly NpgsqlDataSource _source;
+
+    // Not disposed of: it would forget whoever still waits for it, who then waits for ever. It holds nothing but memory.
     private readonly SemaphoreSlim _free;
     private readonly WorkThreads _threads;
     private long _conflicts;
@@ -60,7 +62,6 @@ public sealed class PostgresDatabase : IAsyncDisposable
         await Looks.DisposeAsync();
         await _source.DisposeAsync();
         _threads.Dispose();
-        _free.Dispose();
     }
 
     /// <summary>

@@ -62,6 +62,12 @@ public sealed record PostgresOptions
     /// <summary>Tests set it, to see a lane change hands sooner.</summary>
     internal TimeSpan LaneHoldIdleMin { get; init; } = OutboxRelay.LotTimeDefault + TimeSpan.FromSeconds(1);
 
+    /// <summary>Tests whose calls wait a short time for a connection give a new one longer to open. Null: <see cref="WaitMax"/>.</summary>
+    internal TimeSpan? OpenMax { get; init; }
+
+    /// <summary>How long a look at a lane may hang. Tests that are not about that give it longer.</summary>
+    internal TimeSpan LookMax { get; init; } = TimeSpan.FromSeconds(2);
+
     private const int ShardsMax = 63;
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
@@ -119,7 +125,7 @@ public sealed record PostgresOptions
             Pooling = false,
             Enlist = false,
             SearchPath = Schema,
-            Timeout = Seconds(WaitMax),
+            Timeout = Seconds(OpenMax ?? WaitMax),
             CommandTimeout = Seconds(StatementMax),
             MaxAutoPrepare = 0,
         };

@@ -17,14 +17,17 @@ public sealed class SqliteFile : IAsyncDisposable
     private readonly SqliteWriter _writer;
     private readonly SqliteReaders _readers;
     private readonly TaskCompletionSource _writerEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // Takes no more calls: it is being disposed of, or its writer has failed.
     private int _closed;
+    private int _disposed;
 
     private SqliteFile(string path, SqliteFileOptions options, FileStream fileLock)
     {
         Path = path;
         _options = options;
         _lock = fileLock;
-        _queue = new SqliteWriteQueue(path, options.QueueItemsMax, options.QueueWaitMax);
+        _queue = new SqliteWriteQueue(path, options.QueueItemsMax, options.QueueWaitMax) { Waking = options.Waking };
         _writer = new SqliteWriter(path, options);
         _readers = new SqliteReaders(path, options);
     }
@@ -124,10 +127,13 @@ public sealed class SqliteFile : IAsyncDisposable
             return faults is ["ok"] ? [] : faults;
         }, cancel);
 
-    /// <summary>Writes what waits, ends the reads, checkpoints, and lets the lock go.</summary>
+    /// <summary>
+    /// Writes what waits, ends the reads, checkpoints, and lets the lock go. Where the writer has failed it writes nothing: callers were told.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _closed, 1) == 1) return;
+        if (Interlocked.Exchange(ref _disposed, 1) == 1) return;
+        Volatile.Write(ref _closed, 1);
         _queue.Close();
         await _readers.DisposeAsync();
         try
@@ -136,7 +142,6 @@ public sealed class SqliteFile : IAsyncDisposable
         }
         finally
         {
-            _queue.Dispose();
             await _lock.DisposeAsync();
         }
     }
@@ -148,25 +153,37 @@ public sealed class SqliteFile : IAsyncDisposable
         try
         {
             while (_queue.Take(lot, _options.LotItemsMax)) _writer.Run(lot);
-            _writer.Dispose();
-            _writerEnded.TrySetResult();
         }
         catch (Exception exception)
         {
             // Only a hook that throws comes here. Memory may differ from the file, so nothing may be written any more.
             _options.Logger.LogCritical(exception, "The writer of '{Path}' ended; restart the process.", Path);
-            Volatile.Write(ref _closed, 1);
-            _queue.Close();
-            do
-            {
-                lot.RemoveAll(static item => item.IsAnnounced);
-                foreach (var item in lot)
-                    item.Fault = new StoreUnavailableException($"The writer of '{Path}' ended: {exception.Message}", exception);
-                SqliteLotEnds.Announce(lot);
-            }
-            while (_queue.Take(lot, _options.LotItemsMax));
+            RefuseWhatWaits(lot, exception);
+        }
+
+        try
+        {
+            _writer.Dispose();
+            _writerEnded.TrySetResult();
+        }
+        catch (Exception exception)
+        {
             _writerEnded.TrySetException(exception);
         }
+    }
+
+    private void RefuseWhatWaits(List<SqliteWriteItem> lot, Exception reason)
+    {
+        Volatile.Write(ref _closed, 1);
+        _queue.Close();
+        do
+        {
+            lot.RemoveAll(static item => item.IsAnnounced);
+            foreach (var item in lot)
+                item.Fault = new StoreUnavailableException($"The writer of '{Path}' ended: {reason.Message}", reason);
+            SqliteLotEnds.Announce(lot);
+        }
+        while (_queue.Take(lot, _options.LotItemsMax));
     }
 
     private void SayVersion(SqliteConnection connection)

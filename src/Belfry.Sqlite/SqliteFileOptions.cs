@@ -37,6 +37,9 @@ public sealed record SqliteFileOptions
 
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
+    /// <summary>Tests set it, see <see cref="SqliteWriteQueue.Waking"/>.</summary>
+    internal Action? Waking { get; init; }
+
     /// <exception cref="ArgumentException">A bound is below 1; names all that are.</exception>
     internal void Validate()
     {

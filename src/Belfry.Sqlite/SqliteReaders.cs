@@ -7,6 +7,7 @@ namespace Belfry.Sqlite;
 /// <summary>A few read-only connections, lent out one read at a time, each read in one snapshot.</summary>
 internal sealed class SqliteReaders(string path, SqliteFileOptions options) : IAsyncDisposable
 {
+    // Not disposed of: it would forget whoever still waits for it, who then waits for ever. It holds nothing but memory.
     private readonly SemaphoreSlim _free = new(options.Readers);
     private readonly ConcurrentBag<SqliteConnection> _idle = [];
     private long _reads;
@@ -34,7 +35,6 @@ internal sealed class SqliteReaders(string path, SqliteFileOptions options) : IA
     {
         for (var i = 0; i < options.Readers; i++) await _free.WaitAsync();
         while (_idle.TryTake(out var connection)) SqliteConnections.Close(connection);
-        _free.Dispose();
     }
 
     private T Read<T>(Func<SqliteConnection, T> read)

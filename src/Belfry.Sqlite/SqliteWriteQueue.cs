@@ -4,12 +4,17 @@ using Belfry.Outbox;
 namespace Belfry.Sqlite;
 
 /// <summary>The bounded queue before the writer's thread: callers wait for room without a thread, the writer waits on its own.</summary>
-internal sealed class SqliteWriteQueue(string path, int itemsMax, TimeSpan waitMax) : IDisposable
+internal sealed class SqliteWriteQueue(string path, int itemsMax, TimeSpan waitMax)
 {
     private readonly Channel<SqliteWriteItem> _items = Channel.CreateBounded<SqliteWriteItem>(
         new BoundedChannelOptions(itemsMax) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+
+    // Not disposed of: a caller whose item is long written may still be about to set it. Its handle goes with the object.
     private readonly AutoResetEvent _wake = new(false);
     private int _sleeping;
+
+    /// <summary>Tests hold a caller there: its item is taken, and it is about to wake the writer that it saw asleep.</summary>
+    internal Action? Waking { get; init; }
 
     /// <exception cref="StoreUnavailableException">Full for longer than the wait; the item was not taken.</exception>
     /// <exception cref="ObjectDisposedException">Closed.</exception>
@@ -53,8 +58,6 @@ internal sealed class SqliteWriteQueue(string path, int itemsMax, TimeSpan waitM
         }
     }
 
-    public void Dispose() => _wake.Dispose();
-
     private async ValueTask AddWhenRoomAsync(SqliteWriteItem item, CancellationToken cancel)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -80,6 +83,8 @@ internal sealed class SqliteWriteQueue(string path, int itemsMax, TimeSpan waitM
     private void WakeWriter()
     {
         Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref _sleeping) == 1) _wake.Set();
+        if (Volatile.Read(ref _sleeping) == 0) return;
+        Waking?.Invoke();
+        _wake.Set();
     }
 }

@@ -83,18 +83,23 @@ public sealed class PostgresFaultTests : IAsyncLifetime
     [Fact]
     public async Task A_transaction_left_idle_is_ended_by_the_server_and_a_new_owner_gets_in()
     {
-        await using var schema = await TestSchema.CreateAsync(
-            options => options with { IdleInTransactionMax = TimeSpan.FromSeconds(2) });
+        await using var schema = await TestSchema.CreateAsync();
+        await using var hasty = PostgresDatabase.Open(schema.Options with { IdleInTransactionMax = TimeSpan.FromSeconds(2) });
         var source = new TaskPartition(Source, 1);
         var tasks = new PostgresTaskStore(schema.Database);
         var epoch = (await tasks.TakeOverAsync(source, default)).Epoch;
+        var holds = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var frozen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var old = schema.Database.WriteAsync(async connection =>
+        var old = hasty.WriteAsync(async connection =>
         {
             await connection.Statement("update task_owner set position = 9").RunAsync(default);
+            holds.SetResult();
             await frozen.Task;
             return true;
         }, default).AsTask();
+
+        // Where it stood still for too long before, it has ended already.
+        await Task.WhenAny(holds.Task, old);
         await using var other = schema.OpenAnother();
         (await new PostgresTaskStore(other).TakeOverAsync(source, default)).Epoch.ShouldBeGreaterThan(epoch);
         frozen.SetResult();

@@ -158,6 +158,27 @@ public sealed class SqliteFileTests : IDisposable
     }
 
     [Fact]
+    public async Task A_write_whose_caller_still_wakes_the_writer_while_the_file_is_closed_is_told_as_written()
+    {
+        var held = 0;
+        SqliteFile? closing = null;
+        var file = await OpenAsync(new SqliteFileOptions
+        {
+            // On the caller's own thread; the writer is asleep, and ends before the caller goes on.
+            Waking = () =>
+            {
+                if (closing is not null && Interlocked.Exchange(ref held, 1) == 0)
+                    Meanwhile(() => closing.DisposeAsync().AsTask(), () => true);
+            },
+        });
+        closing = file;
+        var written = 0;
+        while (Volatile.Read(ref held) == 0) await InsertAsync(file, written++);
+        await using var again = SqliteFile.Open(_folder.File);
+        (await NumbersAsync(again)).Count.ShouldBe(written);
+    }
+
+    [Fact]
     public async Task A_closed_file_refuses_writes_and_reads()
     {
         var file = await OpenAsync();
@@ -174,6 +195,25 @@ public sealed class SqliteFileTests : IDisposable
         await file.DisposeAsync();
         await using var next = SqliteFile.Open(_folder.File);
         next.Path.ShouldBe(_folder.File);
+    }
+
+    [Fact]
+    public async Task A_file_whose_writer_has_failed_can_be_closed_and_opened_again()
+    {
+        var file = await OpenAsync();
+        await file.ReadAsync(Numbers, default);
+        var failing = file.WriteAsync(
+            c => Execute(c, "insert into t values (1)"), _ => throw new FormatException("a hook"), null, default).AsTask();
+        (await Should.ThrowAsync<StoreUnavailableException>(failing.WaitAsync(Patience))).InnerException.ShouldBeOfType<FormatException>();
+        await file.DisposeAsync().AsTask().WaitAsync(Patience);
+        using (var alone = new SqliteConnection($"Data Source={_folder.File};Pooling=False;Default Timeout=1"))
+        {
+            alone.Open();
+            Execute(alone, "pragma journal_mode = delete").ShouldBe(0, "no other connection is left, or it is refused");
+        }
+
+        await using var again = SqliteFile.Open(_folder.File);
+        (await NumbersAsync(again)).ShouldBe([1]);
     }
 
     [Fact]

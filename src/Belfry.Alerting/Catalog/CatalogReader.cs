@@ -49,7 +49,7 @@ public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog lo
     }
 
     /// <summary>
-    /// Looks for changes every <see cref="CheckEvery"/> and publishes contact rules, until cancelled. Faults of store and log are retried.
+    /// Looks for changes every <see cref="CheckEvery"/> and publishes contact rules, until cancelled. Whatever fails is tried again.
     /// </summary>
     public Task RunAsync(CancellationToken cancel) => Task.WhenAll(_relay.RunAsync(cancel), FollowAsync(cancel));
 
@@ -74,6 +74,12 @@ public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog lo
                 RefreshFailed(logger, unavailable);
                 await PauseAsync(cancel);
             }
+            catch (Exception fault)
+            {
+                // Thrown on, nobody would hear of it: the relay beside this loop goes on, and with it the hop.
+                RefreshBroke(logger, fault);
+                await PauseAsync(cancel);
+            }
         }
     }
 
@@ -93,4 +99,9 @@ public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog lo
         EventId = 5101, Level = LogLevel.Warning,
         Message = "The configuration could not be read; the last known one holds, and it is tried again shortly.")]
     private static partial void RefreshFailed(ILogger logger, Exception fault);
+
+    [LoggerMessage(
+        EventId = 5102, Level = LogLevel.Error,
+        Message = "Reading the configuration failed, and may go on failing; the last known one holds, and it is tried again shortly.")]
+    private static partial void RefreshBroke(ILogger logger, Exception fault);
 }

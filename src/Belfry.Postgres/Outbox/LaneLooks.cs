@@ -13,9 +13,6 @@ internal sealed class LaneLooks(PostgresDatabase database) : IAsyncDisposable
     /// <summary>Questions under way, those included that nobody waits for any more.</summary>
     private const int UnderWayMax = 4;
 
-    /// <summary>In seconds: what has hung for longer is hung up on.</summary>
-    private const int HangsMax = 2;
-
     private readonly SemaphoreSlim _free = new(UnderWayMax);
 
     // Null while a question is under way on it: a second one opens another, and one of the two is kept.
@@ -74,7 +71,10 @@ internal sealed class LaneLooks(PostgresDatabase database) : IAsyncDisposable
         }
 
         var text = database.Options.Unpooled();
-        (text.Timeout, text.CommandTimeout, text.CancellationTimeout) = (HangsMax, HangsMax, -1);
+
+        // What has hung for longer is hung up on.
+        text.Timeout = text.CommandTimeout = PostgresOptions.Seconds(database.Options.LookMax);
+        text.CancellationTimeout = -1;
         var session = new NpgsqlConnection(text.ToString());
         try
         {

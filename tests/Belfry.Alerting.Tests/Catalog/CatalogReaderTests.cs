@@ -1,8 +1,12 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
 using Belfry.Alerting.Catalog;
 using Belfry.Alerting.People;
 using Belfry.Alerting.Tests.Planning;
 using Belfry.Alerting.Tests.Storage;
+using Belfry.Outbox;
 using Dapper;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belfry.Alerting.Tests.Catalog;
@@ -76,6 +80,36 @@ public class CatalogReaderTests : IDisposable
     }
 
     [Fact]
+    public async Task A_read_that_fails_for_no_want_of_the_store_is_logged_and_tried_again_with_the_last_known_configuration()
+    {
+        using var stop = new CancellationTokenSource();
+        var said = new Said();
+        var store = new BrittleStore(_belfry.Store);
+        var other = new CatalogReader(store, _belfry.Log, _belfry.Time, said);
+        await _belfry.UserAsync("ada");
+        var running = other.RunAsync(stop.Token);
+        await ArmedAsync(2);
+        other.Current.Version.ShouldBe(1);
+
+        var fault = new InvalidOperationException("a value of a newer release");
+        store.NextRead = fault;
+        await _belfry.UserAsync("bob");
+        _belfry.Time.Advance(TimeSpan.FromSeconds(1));
+        await UntilAsync(() => Task.FromResult(store.NextRead is null));
+        await ArmedAsync(2);
+        other.Current.Version.ShouldBe(1);
+        said.Entries.ShouldBe([(LogLevel.Error, fault)]);
+
+        _belfry.Time.Advance(TimeSpan.FromSeconds(1));
+        await ArmedAsync(2);
+        other.Current.Version.ShouldBe(2);
+        said.Entries.Count.ShouldBe(1);
+
+        await stop.CancelAsync();
+        await running.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
     public async Task Every_change_leaves_one_audit_row_with_who_before_and_after()
     {
         var ada = await _belfry.UserAsync("ada");
@@ -114,5 +148,46 @@ public class CatalogReaderTests : IDisposable
             limit.Token.ThrowIfCancellationRequested();
             await Task.Yield();
         }
+    }
+
+    /// <summary>The store of another process, of which one read fails.</summary>
+    private sealed class BrittleStore(IOutboxStore inner) : IOutboxStore
+    {
+        private Exception? _nextRead;
+
+        /// <summary>Thrown by the next read; null once it was.</summary>
+        public Exception? NextRead
+        {
+            get => Volatile.Read(ref _nextRead);
+            set => Volatile.Write(ref _nextRead, value);
+        }
+
+        public ValueTask<T> ReadAsync<T>(Func<DbConnection, ValueTask<T>> read, CancellationToken cancel) =>
+            Interlocked.Exchange(ref _nextRead, null) is { } fault ? ValueTask.FromException<T>(fault) : inner.ReadAsync(read, cancel);
+
+        public ValueTask<T> WriteAsync<T>(Func<OutboxTransaction, ValueTask<T>> work, CancellationToken cancel) =>
+            inner.WriteAsync(work, cancel);
+
+        public ValueTask<IReadOnlyList<OutboxMessage>> PendingAsync(string lane, int max, CancellationToken cancel) =>
+            inner.PendingAsync(lane, max, cancel);
+
+        public ValueTask DeleteAsync(string lane, IReadOnlyList<long> sequences, CancellationToken cancel) =>
+            inner.DeleteAsync(lane, sequences, cancel);
+    }
+
+    private sealed class Said : ILogger
+    {
+        private readonly ConcurrentQueue<(LogLevel Level, Exception? Fault)> _entries = [];
+
+        public IReadOnlyCollection<(LogLevel Level, Exception? Fault)> Entries => _entries;
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, Microsoft.Extensions.Logging.EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) =>
+            _entries.Enqueue((logLevel, exception));
     }
 }

@@ -59,7 +59,10 @@ public sealed class PostgresDeliveryStoreTests : DeliveryStoreSpec
     [Fact]
     public async Task Callers_that_find_no_connection_in_time_are_told_which_knob_to_turn_and_the_pool_goes_on()
     {
-        await using var narrow = PostgresDatabase.Open(_schema!.Options with { ConnectionsMax = 1, WaitMax = TimeSpan.FromSeconds(1) });
+        await using var narrow = PostgresDatabase.Open(_schema!.Options with
+        {
+            ConnectionsMax = 1, WaitMax = TimeSpan.FromSeconds(1), OpenMax = TimeSpan.FromMinutes(1),
+        });
         var store = new PostgresDeliveryStore(narrow);
         var source = new TopicPartition("notifications", 0);
         var fence = new DeliveryFence("g", source, await store.TakeOverAsync("g", source, default));

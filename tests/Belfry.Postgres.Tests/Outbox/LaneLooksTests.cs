@@ -51,7 +51,7 @@ public sealed class LaneLooksTests
         {
             await using var crowded = PostgresDatabase.Open(schema.Options with
             {
-                ConnectionString = $"{schema.Options.ConnectionString};Username={role}",
+                ConnectionString = $"{schema.Options.ConnectionString};Username={role}", LookMax = TimeSpan.FromMinutes(1),
             });
             IOutboxStore store = new PostgresOutboxStore(crowded);
             await Should.ThrowAsync<StoreBusyException>(async () => await store.PendingKeysAsync("a", 10, default));

@@ -55,15 +55,19 @@ public sealed class PostgresOutboxStoreTests : OutboxStoreSpec
         using var both = new Barrier(2);
         var runs = 0;
         await Task.WhenAll(LockAsync(1, 2), LockAsync(2, 1));
-        runs.ShouldBe(3);
-        _schema!.Database.Conflicts.ShouldBe(1);
+
+        // Once as a rule. Where the one that runs again is back before the other one has gone on, they meet again: each conflict costs one
+        // run, and a work that had lost all its tries would have thrown.
+        var conflicts = _schema!.Database.Conflicts;
+        conflicts.ShouldBeGreaterThanOrEqualTo(1);
+        ((long)runs).ShouldBe(2 + conflicts);
         (await _schema.ScalarAsync<long>("select sum(length(note)) from spec_row")).ShouldBe(4);
 
         Task LockAsync(int first, int second) => WriteAsync(tx =>
         {
             Append(first);
 
-            // Only the first runs meet: the one that runs again finds the other one gone.
+            // Only the first runs wait for each other: whoever runs again may find the other one gone.
             if (Interlocked.Increment(ref runs) <= 2) both.SignalAndWait();
             Append(second);
 
@@ -95,7 +99,10 @@ public sealed class PostgresOutboxStoreTests : OutboxStoreSpec
     [Fact]
     public async Task A_pool_that_stays_busy_is_told_with_its_knob()
     {
-        await using var narrow = PostgresDatabase.Open(_schema!.Options with { ConnectionsMax = 1, WaitMax = TimeSpan.FromSeconds(1) });
+        await using var narrow = PostgresDatabase.Open(_schema!.Options with
+        {
+            ConnectionsMax = 1, WaitMax = TimeSpan.FromSeconds(1), OpenMax = TimeSpan.FromMinutes(1),
+        });
         var store = new PostgresOutboxStore(narrow);
         using var started = new SemaphoreSlim(0);
         using var end = new SemaphoreSlim(0);
@@ -187,7 +194,7 @@ public sealed class PostgresOutboxStoreTests : OutboxStoreSpec
 
     protected override async Task<IOutboxStore> OpenAsync()
     {
-        _schema = await TestSchema.CreateAsync();
+        _schema = await TestSchema.CreateAsync(options => options with { LookMax = TimeSpan.FromMinutes(1) });
         return new PostgresOutboxStore(_schema.Database);
     }
 

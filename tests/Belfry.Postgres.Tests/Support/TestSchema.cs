@@ -40,6 +40,7 @@ internal sealed class TestSchema : IAsyncDisposable
         ConnectionsMax = 8,
 
         // A machine that builds and tests at the same time stands still for seconds.
+        WaitMax = TimeSpan.FromMinutes(1),
         IdleInTransactionMax = TimeSpan.FromMinutes(1),
     };
 
