@@ -128,7 +128,8 @@ public sealed class SqliteFile : IAsyncDisposable
         }, cancel);
 
     /// <summary>
-    /// Writes what waits, ends the reads, checkpoints, and lets the lock go. Where the writer has failed it writes nothing: callers were told.
+    /// Writes what waits, ends the reads, checkpoints, and lets the lock go. Where the writer has failed nothing is written any more, and
+    /// the callers were told.
     /// </summary>
     public async ValueTask DisposeAsync()
     {
