@@ -11,29 +11,44 @@ internal static class GroupListing
 {
     internal const short ApiKey = 16;
 
+    // The coordinator's, while it reads what its predecessor left.
+    private const short LoadInProgress = 14;
+    private const short NotAvailable = 15;
+
     /// <summary>Some 200,000 groups.</summary>
     internal const int AnswerBytesMax = 16 << 20;
 
     /// <summary>Of consumers, and of those that only commit; others have protocols of their own.</summary>
     private const string Consumers = "consumer";
 
-    /// <summary>The names of the groups that consume.</summary>
+    private static readonly TimeSpan AskAgainFirst = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The names of the groups that consume. A broker that takes groups over from another one is asked again.</summary>
     /// <exception cref="LogUnavailableException">Not answered within the request timeout, or refused.</exception>
-    public static async Task<IReadOnlyList<string>> AskAsync(KafkaLogOptions options, string host, int port, CancellationToken cancel)
+    public static async Task<IReadOnlyList<string>> AskAsync(
+        KafkaLogOptions options, string host, int port, TimeProvider time, CancellationToken cancel)
     {
+        var startedAt = time.GetTimestamp();
         await using var connection = await BrokerConnection.OpenAsync(options, host, port, cancel);
-        // It has no fields but tags.
-        return await connection.AskAsync(ApiKey, version: 3, body: [0], AnswerBytesMax, (answer, bytes) => Read(
-            new WireReader(answer ?? throw new InvalidDataException(
-                $"its list of groups has {bytes} bytes, of which at most {AnswerBytesMax} are read"))), cancel);
+        for (var wait = AskAgainFirst; ; wait *= 2)
+        {
+            // It has no fields but tags.
+            var (names, error) = await connection.AskAsync(ApiKey, version: 3, body: [0], AnswerBytesMax, (answer, bytes) => Read(
+                new WireReader(answer ?? throw new InvalidDataException(
+                    $"its list of groups has {bytes} bytes, of which at most {AnswerBytesMax} are read"))), cancel);
+            if (error == 0) return names;
+            if (error is not (LoadInProgress or NotAvailable) || time.GetElapsedTime(startedAt) + wait >= options.RequestTimeout)
+                throw new LogUnavailableException($"Broker {host}:{port} does not list its groups (error {error}).");
+            await Task.Delay(wait, time, cancel);
+        }
     }
 
     /// <summary>Reads a whole answer, without its header.</summary>
-    /// <exception cref="InvalidDataException">It is none, or a refusal.</exception>
-    internal static IReadOnlyList<string> Read(WireReader wire)
+    /// <exception cref="InvalidDataException">It is none.</exception>
+    internal static (IReadOnlyList<string> Names, short Error) Read(WireReader wire)
     {
         wire.Int32();
-        if (wire.Int16() is not 0 and var error) throw new InvalidDataException($"it does not list its groups ({error})");
+        if (wire.Int16() is not 0 and var error) return ([], error);
         var names = new List<string>();
         for (var groups = wire.CompactCount(); groups > 0; groups--)
         {
@@ -43,6 +58,6 @@ internal static class GroupListing
         }
 
         wire.SkipTags();
-        return names;
+        return (names, 0);
     }
 }

@@ -80,7 +80,8 @@ public sealed class KafkaInspector : IDisposable
     {
         // Not DescribeCluster, which the client asks of one broker only, and waits for that.
         var cluster = await AnswerAsync(MetadataAsync(), cancel);
-        var names = await Task.WhenAll(cluster.Brokers.Select(broker => GroupListing.AskAsync(_options, broker.Host, broker.Port, cancel)));
+        var names = await Task.WhenAll(
+            cluster.Brokers.Select(broker => GroupListing.AskAsync(_options, broker.Host, broker.Port, _time, cancel)));
         // Two brokers know a group of which one takes the coordination over from the other.
         return (IReadOnlyList<string>)[.. names.SelectMany(each => each).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     });
@@ -141,13 +142,13 @@ public sealed class KafkaInspector : IDisposable
     {
         var found = await DescribeAsync(topics, cancel);
         var byLeader = found.SelectMany(topic => topic.Partitions, (topic, partition) => (topic.Name, partition))
-            .Where(p => p.partition.Leader is { Id: >= 0 })
-            .GroupBy(p => (p.partition.Leader.Host, p.partition.Leader.Port));
+            .Where(p => p.partition.Leader is not null)
+            .GroupBy(p => p.partition.Leader!.Value);
         var census = new ProducerCensus();
         foreach (var leader in byLeader)
             await census.AskAsync(
                 _options, leader.Key.Host, leader.Key.Port,
-                [.. leader.Select(p => new TopicPartition(p.Name, p.partition.Partition))], cancel);
+                [.. leader.Select(p => new TopicPartition(p.Name, p.partition.Number))], cancel);
         return census.Count;
     });
 
@@ -226,7 +227,8 @@ public sealed class KafkaInspector : IDisposable
                 var answer = (await admin.ListConsumerGroupOffsetsAsync(
                     [new ConsumerGroupTopicPartitions(group, null)],
                     new ListConsumerGroupOffsetsOptions { RequestTimeout = KafkaReaders.NoLimitOfTheClient })).Single();
-                return answer.Partitions.Where(p => !p.Error.IsError && !p.Offset.IsSpecial)
+                if (answer.Partitions.Find(p => p.Error.IsError) is { } refused) throw new KafkaException(refused.Error);
+                return answer.Partitions.Where(p => !p.Offset.IsSpecial)
                     .ToDictionary(p => KafkaRecords.FromKafka(p.TopicPartition), p => p.Offset.Value);
             }
             catch (ListConsumerGroupOffsetsException fault) when (KafkaFaults.IsNoGroup(fault))
@@ -252,26 +254,13 @@ public sealed class KafkaInspector : IDisposable
         return offsets.ToDictionary(p => KafkaRecords.FromKafka(p.TopicPartition), p => p.Offset.Value);
     }
 
-    private async Task<List<TopicDescription>> DescribeAsync(IReadOnlyList<string> names, CancellationToken cancel)
-    {
-        if (names.Count == 0) return [];
-        List<TopicDescription> all;
-        try
-        {
-            all = (await AnswerAsync(
-                _admin.DescribeTopicsAsync(
-                    TopicCollection.OfTopicNames(names), new DescribeTopicsOptions { RequestTimeout = _options.RequestTimeout }),
-                cancel)).TopicDescriptions;
-        }
-        catch (DescribeTopicsException fault)
-        {
-            all = fault.Results.TopicDescriptions;
-        }
-
-        if (all.FirstOrDefault(t => t.Error.IsError && !KafkaFaults.IsAway(t.Error)) is { } refused)
-            throw KafkaFaults.Unavailable($"Asking for topic '{refused.Name}' failed", refused.Error, _voice);
-        return [.. all.Where(topic => !topic.Error.IsError)];
-    }
+    private async Task<IReadOnlyList<KnownTopic>> DescribeAsync(IReadOnlyList<string> names, CancellationToken cancel) => names.Count == 0
+        ? []
+        : await TopicLookup.FindAsync(
+            names, await AnswerAsync(MetadataAsync(), cancel),
+            rest => AnswerAsync(
+                _admin.DescribeTopicsAsync(rest, new DescribeTopicsOptions { RequestTimeout = _options.RequestTimeout }), cancel),
+            _voice);
 
     private async Task<Dictionary<string, Dictionary<string, ConfigEntryResult>>> SettingsAsync(
         IReadOnlyList<string> names, CancellationToken cancel)

@@ -34,14 +34,20 @@ internal sealed partial class KafkaTopics(
         }
         catch (KafkaException fault)
         {
-            throw KafkaFaults.Unavailable($"Kafka at {options.BootstrapServers}: declaring topics failed", fault, voice);
+            throw KafkaFaults.Unavailable($"{Declaring} failed", fault, voice);
+        }
+        catch (TimeoutException fault)
+        {
+            throw KafkaReaders.Hangs(Declaring, options, voice, fault);
         }
     }
 
-    private static bool IsReady(Dictionary<string, TopicDescription> found, TopicDeclaration topic) =>
-        found.TryGetValue(topic.Name, out var description) && description.Partitions.All(p => p.Leader is { Id: >= 0 });
+    private string Declaring => $"Kafka at {options.BootstrapServers}: declaring topics";
 
-    private void CheckCounts(IReadOnlyList<TopicDeclaration> topics, Dictionary<string, TopicDescription> found)
+    private static bool IsReady(Dictionary<string, KnownTopic> found, TopicDeclaration topic) =>
+        found.TryGetValue(topic.Name, out var there) && there.IsLed;
+
+    private void CheckCounts(IReadOnlyList<TopicDeclaration> topics, Dictionary<string, KnownTopic> found)
     {
         var wrong = topics.Where(topic => found[topic.Name].Partitions.Count != topic.Partitions).ToList();
         foreach (var topic in wrong) CountDiffers(topic.Name, topic.Partitions, found[topic.Name].Partitions.Count);
@@ -49,24 +55,20 @@ internal sealed partial class KafkaTopics(
             throw new TopicMismatchException(wrong[0].Name, wrong[0].Partitions, found[wrong[0].Name].Partitions.Count);
     }
 
-    private async Task<Dictionary<string, TopicDescription>> DescribeAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel)
+    private async Task<Dictionary<string, KnownTopic>> DescribeAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel)
     {
-        List<TopicDescription> all;
-        try
-        {
-            all = (await admin.DescribeTopicsAsync(
-                TopicCollection.OfTopicNames(topics.Select(topic => topic.Name)),
-                new DescribeTopicsOptions { RequestTimeout = options.RequestTimeout }).WaitAsync(cancel)).TopicDescriptions;
-        }
-        catch (DescribeTopicsException fault)
-        {
-            all = fault.Results.TopicDescriptions;
-        }
-
-        if (all.FirstOrDefault(t => t.Error.IsError && !KafkaFaults.IsAway(t.Error)) is { } refused)
-            throw KafkaFaults.Unavailable($"Asking for topic '{refused.Name}' failed", refused.Error, voice);
-        return all.Where(topic => !topic.Error.IsError).ToDictionary(topic => topic.Name, StringComparer.Ordinal);
+        // Waited for to its end, for the client may not end amid it; it blocks its thread for as long as a request may take.
+        var metadata = await Task.Run(() => admin.GetMetadata(options.RequestTimeout), CancellationToken.None);
+        var found = await TopicLookup.FindAsync(
+            [.. topics.Select(topic => topic.Name)], metadata,
+            names => AnswerAsync(
+                admin.DescribeTopicsAsync(names, new DescribeTopicsOptions { RequestTimeout = options.RequestTimeout }), cancel),
+            voice);
+        return found.ToDictionary(topic => topic.Name, StringComparer.Ordinal);
     }
+
+    private Task<T> AnswerAsync<T>(Task<T> asked, CancellationToken cancel) =>
+        asked.WaitAsync(options.RequestTimeout + KafkaReaders.ClientGrace, time, cancel);
 
     private async Task CreateAsync(List<TopicDeclaration> topics, CancellationToken cancel)
     {
@@ -81,7 +83,7 @@ internal sealed partial class KafkaTopics(
                     Configs = TopicComparison.Settings(topic, options),
                 }),
                 new CreateTopicsOptions { RequestTimeout = options.RequestTimeout, OperationTimeout = options.RequestTimeout })
-                .WaitAsync(cancel);
+                .WaitAsync(options.RequestTimeout + KafkaReaders.ClientGrace, time, cancel);
         }
         catch (CreateTopicsException fault)
         {
@@ -97,15 +99,16 @@ internal sealed partial class KafkaTopics(
     }
 
     /// <summary>Says what of a topic that was there already is less than declared. Only the partition count stops a start.</summary>
-    private async Task CompareAsync(List<TopicDeclaration> topics, Dictionary<string, TopicDescription> found, CancellationToken cancel)
+    private async Task CompareAsync(List<TopicDeclaration> topics, Dictionary<string, KnownTopic> found, CancellationToken cancel)
     {
         if (topics.Count == 0) return;
         List<DescribeConfigsResult> settings;
         try
         {
-            settings = await admin.DescribeConfigsAsync(
-                topics.Select(topic => new ConfigResource { Type = ResourceType.Topic, Name = topic.Name }),
-                new DescribeConfigsOptions { RequestTimeout = options.RequestTimeout }).WaitAsync(cancel);
+            settings = await AnswerAsync(
+                admin.DescribeConfigsAsync(
+                    topics.Select(topic => new ConfigResource { Type = ResourceType.Topic, Name = topic.Name }),
+                    new DescribeConfigsOptions { RequestTimeout = options.RequestTimeout }), cancel);
         }
         catch (KafkaException fault)
         {

@@ -50,10 +50,10 @@ internal static class TopicComparison
         return settings;
     }
 
-    /// <param name="topic">Described.</param>
+    /// <param name="topic">As it was found.</param>
     /// <param name="settings">Null when they may not be read.</param>
-    public static TopicState State(TopicDescription topic, Dictionary<string, ConfigEntryResult>? settings) => new(
-        topic.Name, topic.Partitions.Count, topic.Partitions.Min(partition => partition.Replicas.Count),
+    public static TopicState State(KnownTopic topic, Dictionary<string, ConfigEntryResult>? settings) => new(
+        topic.Name, topic.Partitions.Count, topic.Partitions.Min(partition => partition.Replicas),
         (settings ?? []).ToDictionary(entry => entry.Key, entry => entry.Value.Value ?? "", StringComparer.Ordinal));
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);

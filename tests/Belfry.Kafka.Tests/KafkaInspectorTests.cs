@@ -33,7 +33,8 @@ public sealed class KafkaInspectorTests
         {
             using var giveUp = new CancellationTokenSource();
             var inspectors = Questions.ToDictionary(pair => pair.Key, _ => KafkaInspector.Open(options, NullLogger.Instance));
-            await Task.WhenAll(inspectors.Select(pair => Questions[pair.Key](pair.Value, default)));
+            await Task.WhenAll(inspectors.Select(
+                pair => TestLog.EventuallyAsync(() => Questions[pair.Key](pair.Value, default))));
             await cluster.FreezeAsync(1);
             var asked = inspectors.Select(pair => (pair.Value, Question: Questions[pair.Key](pair.Value, giveUp.Token))).ToList();
             var startedAt = TimeProvider.System.GetTimestamp();
@@ -64,6 +65,36 @@ public sealed class KafkaInspectorTests
             await Should.ThrowAsync<LogUnavailableException>(() => ask(inspector, default), question);
         await cluster.ThawAsync(1);
         await Task.WhenAll(Questions.Values.Select(ask => TestLog.EventuallyAsync(() => ask(inspector, default))));
+    }
+
+    /// <summary>Confluent.Kafka never answers when it is asked for such a topic by name, and what it is asked next ends the process.</summary>
+    [SkippableFact]
+    public async Task A_topic_with_a_partition_that_has_no_replica_in_step_is_told_like_any_other()
+    {
+        const int Killed = 3;
+        await using var cluster = await KafkaCluster.StartAsync(Killed);
+        var options = TestLog.Options(cluster.Bootstrap) with
+        {
+            ReplicationFactor = 1, MinInSyncReplicas = 1, RequestTimeout = TimeSpan.FromSeconds(3),
+        };
+        var topic = TestLog.Topic(Source.Topic, 6);
+        using var inspector = KafkaInspector.Open(options, NullLogger.Instance);
+        await using var log = TestLog.Open(options);
+        await TestLog.EventuallyAsync(() => log.DeclareAsync([topic], default).AsTask());
+        await cluster.KillAsync(Killed);
+        await WithoutReplicaAsync(options.BootstrapServers);
+        for (var round = 0; round < 2; round++)
+        {
+            (await inspector.PartitionsAsync([topic.Name, "nosuch"], default)).ShouldBe(new Dictionary<string, int> { [topic.Name] = 6 });
+            (await inspector.TopicsAsync([topic.Name], default)).Single().Replicas.ShouldBe(1);
+            await Should.ThrowAsync<LogUnavailableException>(
+                () => inspector.OffsetsAsync([.. Enumerable.Range(0, 6).Select(n => new TopicPartition(topic.Name, n))], default));
+            (await Should.ThrowAsync<LogUnavailableException>(() => log.DeclareAsync([topic], default).AsTask())).Message
+                .ShouldBe("No leaders after 00:00:03 for all partitions of 'orders'.");
+        }
+
+        await cluster.StartAgainAsync(Killed);
+        await TestLog.EventuallyAsync(() => log.DeclareAsync([topic], default).AsTask());
     }
 
     [SkippableFact]
@@ -118,6 +149,13 @@ public sealed class KafkaInspectorTests
         await Should.ThrowAsync<OperationCanceledException>(() => question);
         await clients.Ended.UntilAsync(ended => ended.Count == 2);
         await said.Lines.UntilAsync(lines => lines.Count(line => line.EndsWith("in order: planted", StringComparison.Ordinal)) == 2);
+    }
+
+    private static async Task WithoutReplicaAsync(string bootstrap)
+    {
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bootstrap }).Build();
+        await TestLog.UntilAsync(() => admin.GetMetadata(TimeSpan.FromSeconds(20)).Topics.Single(t => t.Topic == Source.Topic)
+            .Partitions.Exists(partition => partition.InSyncReplicas.Length == 0));
     }
 
     private static KafkaLogOptions Closing(TimeSpan timeout) => TestLog.Options("127.0.0.1:1") with { CloseTimeout = timeout };

@@ -61,6 +61,9 @@ internal sealed class KafkaCluster : IAsyncDisposable
     /// <summary>SIGKILL.</summary>
     public Task KillAsync(int broker) => RunAsync("kill", broker);
 
+    /// <summary>Starts one that was killed.</summary>
+    public Task StartAgainAsync(int broker) => RunAsync("up", broker);
+
     public async ValueTask DisposeAsync()
     {
         _guard.StandardInput.Close();
