@@ -9,7 +9,9 @@ public class StopTests
     // 10 s are promised (StopLimits), by a machine that does not stand still meanwhile.
     private static readonly TimeSpan StopMax = TimeSpan.FromSeconds(30);
 
-    /// <summary>What has not ended by then is left, and comes again (<c>StopLimits.DrainMax</c>, less a second for what comes after).</summary>
+    /// <summary>
+    /// What has not ended by then is left, and comes again (<c>StopLimits.DrainMax</c>, less a second for what comes after).
+    /// </summary>
     private static readonly TimeSpan DrainMax = TimeSpan.FromSeconds(5);
 
     [SkippableFact]

@@ -11,7 +11,8 @@ public sealed class ServicesStateTests
     public void No_two_services_get_the_same_port(int? kafka, int? redis)
     {
         var state = ServicesState.Create(new ServicesOptions(Brokers: 3, KafkaPort: kafka, RedisPort: redis), "pg", new SamePorts());
-        int[] ports = [.. Enumerable.Range(state.KafkaPort, 3), .. Enumerable.Range(state.KafkaPort + 100, 3), state.PostgresPort, state.RedisPort];
+        int[] brokers = [.. Enumerable.Range(state.KafkaPort, 3), .. Enumerable.Range(state.KafkaPort + 100, 3)];
+        int[] ports = [.. brokers, state.PostgresPort, state.RedisPort];
         ports.ShouldBeUnique();
     }
 

@@ -12,7 +12,7 @@ internal static class FreePorts
 
     /// <summary>A port at which all of these distances from it are free as well.</summary>
     /// <param name="random">Chooses.</param>
-    /// <param name="taken">What is to be used although nobody listens there yet; takes what is returned, and what lies at the distances.</param>
+    /// <param name="taken">What is to be used although nobody listens there yet; takes in what is returned, with its distances.</param>
     /// <param name="distances">From the port.</param>
     /// <exception cref="InvalidOperationException">There is none.</exception>
     public static int Take(Random random, ISet<int> taken, params int[] distances)

@@ -12,6 +12,7 @@ namespace Belfry.Kafka.Tests;
 /// <summary>Logs, records and members for the tests beside the seam's suite.</summary>
 internal static class TestLog
 {
+    private static readonly TimeProvider Time = TimeProvider.System;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     public static KafkaLogOptions Options(string bootstrap, KafkaGroupProtocol protocol = KafkaGroupProtocol.Classic) => new()
@@ -57,7 +58,7 @@ internal static class TestLog
             }
             catch (LogUnavailableException) when (TimeProvider.System.GetElapsedTime(startedAt) < Patience)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+                await Task.Delay(TimeSpan.FromMilliseconds(50), Time);
             }
         }
     }

@@ -183,7 +183,9 @@ internal sealed class PostgresServer
         if (process.ExitCode != 0) throw new InvalidOperationException($"'{string.Join(' ', command)}' ended with {process.ExitCode}.");
     }
 
-    /// <summary>Below those that systems give to outgoing connections, of which one could take it before the server does, or at a restart.</summary>
+    /// <summary>
+    /// Below those that systems give to outgoing connections, of which one could take it before the server does, or at a restart.
+    /// </summary>
     private static int FreePort()
     {
         while (true)
