@@ -15,6 +15,10 @@ public sealed class KafkaBrokerGroupTests() : KafkaGroupTests(KafkaGroupProtocol
 public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifetime
 {
     private static readonly TimeSpan PollWait = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>That of the broker for groups which it shares out. Other brokers than ours have 45 s.</summary>
+    private static readonly TimeSpan LongSession = TimeSpan.FromSeconds(30);
+
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly string _orders = $"t{Guid.NewGuid():N}-orders";
     private readonly List<SpecMember> _members = [];
@@ -24,13 +28,13 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
     [SkippableFact]
     public async Task A_drain_longer_than_the_session_keeps_the_partition_until_it_has_committed()
     {
-        var log = await OpenAsync(TestLog.Options(_bootstrap, protocol) with { SessionTimeout = TimeSpan.FromSeconds(1.5) });
+        var log = await OpenAsync(TestLog.Options(_bootstrap, protocol) with { SessionTimeout = TimeSpan.FromSeconds(6) });
         await TestLog.FillAsync(log, _orders, 2, 3);
         var one = Join(log);
         await TestLog.UntilAsync(() => one.Received.Count == 6, one);
         one.OnRevoked = async (consumer, partitions) =>
         {
-            await Task.Delay(TimeSpan.FromSeconds(4), _time);
+            await Task.Delay(TimeSpan.FromSeconds(10), _time);
             await consumer.CommitAsync([.. partitions.Select(p => new KeyValuePair<TopicPartition, long>(p, 2))], default);
         };
         var two = Join(log);
@@ -43,9 +47,19 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
     [SkippableFact]
     public async Task After_a_rebalance_no_request_is_given_up_and_no_connection_with_it()
     {
+        // A machine that stands still makes them late too, but not in each of three rounds.
+        for (var round = 1; ; round++)
+        {
+            var givenUp = await GivenUpAfterRebalanceAsync();
+            if (givenUp.Count == 0) return;
+            round.ShouldBeLessThan(3, string.Join('\n', givenUp));
+        }
+    }
+
+    private async Task<List<string>> GivenUpAfterRebalanceAsync()
+    {
         var said = new Said();
-        var options = TestLog.Options(_bootstrap, protocol);
-        var log = KafkaLog.Open(options, _time, said, new ProducerRegistry());
+        var log = KafkaLog.Open(TestLog.Options(_bootstrap, protocol), _time, said, new ProducerRegistry());
         _logs.Add(log);
         await log.DeclareAsync([TestLog.Topic(_orders, 12)], default);
         var one = Join(log);
@@ -54,7 +68,10 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
         await TogetherAsync(() => one.Owned.Count == 6 && two.Owned.Count == 6, one, two);
         var startedAt = _time.GetTimestamp();
         await TestLog.UntilAsync(() => _time.GetElapsedTime(startedAt) > TimeSpan.FromSeconds(2), one, two);
-        said.Lines.Items.ShouldNotContain(line => line.Contains("REQTMOUT", StringComparison.Ordinal));
+        List<string> givenUp = [.. said.Lines.Items.Where(line => line.Contains("REQTMOUT", StringComparison.Ordinal))];
+        await LeaveAsync(one);
+        await LeaveAsync(two);
+        return givenUp;
     }
 
     [SkippableFact]
@@ -70,11 +87,14 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
             return new OutgoingRecord { Topic = _orders, OrderingKey = "k", Value = bytes.ToArray() };
         }
 
-        await log.AppendAsync([.. Enumerable.Range(0, 30_000).Select(_ => Next())], default);
+        for (var n = 0; n < 2; n++) await log.AppendAsync([.. Enumerable.Range(0, 30_000).Select(_ => Next())], default);
         var one = Join(log);
         await TestLog.UntilAsync(() => one.Received.Count > 0, one);
-        while (one.Received.Count < 30_000)
-            (await one.PollAsync(TimeSpan.FromMilliseconds(700))).ShouldNotBeEmpty($"after {one.Received.Count} records");
+        // A client that waits a second whenever it has read ahead makes six and more of them, a machine that stands still one or two.
+        List<int> breaks = [];
+        while (one.Received.Count < 60_000 && breaks.Count < 50)
+            if ((await one.PollAsync(TimeSpan.FromMilliseconds(400))).Count == 0) breaks.Add(one.Received.Count);
+        breaks.Count.ShouldBeLessThan(4, $"after {string.Join(", ", breaks)} records");
     }
 
     [SkippableFact]
@@ -103,27 +123,28 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
     {
         var log = await OpenAsync(TestLog.Options(_bootstrap, protocol) with
         {
-            SessionTimeout = TimeSpan.FromSeconds(1.5),
-            PollIntervalMax = TimeSpan.FromSeconds(2),
+            SessionTimeout = TimeSpan.FromSeconds(6),
+            PollIntervalMax = TimeSpan.FromSeconds(6),
         });
         var one = Join(log);
         await TestLog.UntilAsync(() => one.Owned.Count == 2, one);
-        await Task.Delay(TimeSpan.FromSeconds(4), _time);
+        await Task.Delay(TimeSpan.FromSeconds(10), _time);
         await Should.ThrowAsync<KafkaConsumerEndedException>(async () =>
         {
             for (var n = 0; n < 100; n++) await one.PollAsync(PollWait);
         });
         await Should.ThrowAsync<KafkaConsumerEndedException>(() => one.PollAsync(PollWait));
         await LeaveAsync(one);
-        var two = Join(log);
+        var two = Join(await OpenAsync(TestLog.Options(_bootstrap, protocol)));
         await TestLog.UntilAsync(() => two.Owned.Count == 2, two);
     }
 
     [SkippableFact]
     public async Task A_static_member_that_comes_back_finds_its_partitions_and_moves_no_others()
     {
-        var log = await OpenAsync(TestLog.Options(_bootstrap, protocol) with { GroupInstanceId = "node-1" });
-        var other = await OpenAsync(TestLog.Options(_bootstrap, protocol) with { GroupInstanceId = "node-2" });
+        var log = await OpenAsync(TestLog.Options(_bootstrap, protocol) with { GroupInstanceId = "node-1", SessionTimeout = LongSession });
+        var other = await OpenAsync(
+            TestLog.Options(_bootstrap, protocol) with { GroupInstanceId = "node-2", SessionTimeout = LongSession });
         var (one, two) = (Join(log), Join(other));
         await TestLog.UntilAsync(() => one.Owned.Count == 1 && two.Owned.Count == 1, one, two);
         var had = one.Owned.Single();
@@ -169,8 +190,7 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
     [SkippableFact]
     public async Task A_member_that_leaves_before_it_was_told_of_a_rebalance_is_gone_before_its_session_ends()
     {
-        var options = TestLog.Options(_bootstrap, protocol);
-        var log = await OpenAsync(options, 12);
+        var log = await OpenAsync(TestLog.Options(_bootstrap, protocol) with { SessionTimeout = LongSession }, 12);
         var stays = Join(log);
         await TestLog.UntilAsync(() => stays.Owned.Count == 12, stays);
         for (var round = 0; round < 3; round++)
@@ -184,7 +204,7 @@ public abstract class KafkaGroupTests(KafkaGroupProtocol protocol) : IAsyncLifet
             await LeaveAsync(guest);
             await LeaveAsync(third);
             await TogetherAsync(() => stays.Owned.Count == 12, stays);
-            _time.GetElapsedTime(startedAt).ShouldBeLessThan(options.SessionTimeout * 0.8);
+            _time.GetElapsedTime(startedAt).ShouldBeLessThan(LongSession * 0.8);
         }
     }
 

@@ -156,7 +156,9 @@ public sealed class KafkaSecurityTests(SecureBroker broker) : IClassFixture<Secu
     public async Task Files_that_become_unusable_make_the_log_unavailable()
     {
         await broker.NeedAsync();
-        var options = To(broker.Tls, Tls with { CaFile = broker.Write("replaced.pem", await File.ReadAllTextAsync(broker.CaFile)) });
+        var options = Patient(
+            To(broker.Tls, Tls with { CaFile = broker.Write("replaced.pem", await File.ReadAllTextAsync(broker.CaFile)) }),
+            TimeSpan.FromSeconds(30));
         await using var log = TestLog.Open(options);
         using var inspector = KafkaInspector.Open(options, NullLogger.Instance);
         broker.Write("replaced.pem", "no PEM");

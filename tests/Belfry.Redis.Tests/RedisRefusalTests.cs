@@ -27,7 +27,10 @@ public sealed class RedisRefusalTests
     {
         await using var server = await RedisServer.StartAsync("--replicaof", "127.0.0.1", $"{RedisServer.FreePort()}");
         await using var claims = await OutageRig.OpenAsync(
-            OutageRig.Options(server.Configuration) with { ReconnectAfter = TimeSpan.FromSeconds(2) });
+            OutageRig.Options(server.Configuration) with
+            {
+                ConnectTimeout = TimeSpan.FromSeconds(2), ReconnectAfter = TimeSpan.FromSeconds(2),
+            });
         (await claims.ClaimAsync("k")).ShouldBe(FastClaim.Unavailable);
         (await claims.CompleteAsync("k", "a", default)).ShouldBeFalse();
         await server.RunAsync("REPLICAOF", "NO", "ONE");

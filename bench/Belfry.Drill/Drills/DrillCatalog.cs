@@ -19,17 +19,18 @@ internal static class DrillCatalog
         new(4, "leader-killed", "SIGKILL of the broker that leads most partitions.", BrokerFaults.KillLeaderAsync, seen =>
         [
             new("accept p99", seen.AcceptP99Ms, Bound.Milliseconds, 3 * Second),
-            new("errors", seen.ErrorPercent, "%", 0.999),
+            new("errors", seen.ErrorPercent, "%", 0.999, RoughLimit: 15),
         ]),
         new(5, "broker-frozen", "SIGSTOP of the broker that leads most partitions.", BrokerFaults.FreezeLeaderAsync, seen =>
         [
             new("accept p99", seen.AcceptP99Ms, Bound.Milliseconds, 4 * Second),
-            new("accepted in 4 s", seen.AcceptedIn4sPercent, "%", 99, IsLeast: true),
+            new("accepted in 4 s", seen.AcceptedIn4sPercent, Bound.PercentOfComing, 99, IsLeast: true),
             new("accept gap", seen.AcceptGapMs, Bound.Milliseconds, 4 * Second),
         ]),
         new(6, "brokers-killed", "SIGKILL of all brokers, started again after a while.", BrokerFaults.KillAllAsync, seen =>
         [
             new("answers but 202 and 503", seen.OddAnswers, "", 0),
+            new("not answered", seen.NotAnswered, "", 0, RoughLimit: 20),
             new("backlog gone after", seen.BacklogGoneMs, Bound.Milliseconds, 20 * Second),
         ]),
         new(2, "apis-killed", "SIGKILL of an instance with requests in flight; clients retry with the same key.",
@@ -60,7 +61,8 @@ internal static class DrillCatalog
         ]),
         new(7, "brokers-rolled", "Clean restart of one broker after the other.", BrokerFaults.RollAsync, seen =>
         [
-            new("errors", seen.Errors, "", 0),
+            new("errors", seen.Errors, "", 0, RoughLimit: 5),
+            new("not answered", seen.NotAnswered, "", 0, RoughLimit: 20),
             new("accept p99", seen.AcceptP99Ms, Bound.Milliseconds, 1 * Second),
         ]),
         new(15, "workers-join-leave", "An instance leaves cleanly and joins again, by turns, every 3 s.",

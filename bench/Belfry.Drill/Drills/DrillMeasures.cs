@@ -1,4 +1,5 @@
 using Belfry.Drill.Check;
+using Belfry.Drill.Load;
 
 namespace Belfry.Drill.Drills;
 
@@ -43,10 +44,15 @@ internal sealed class DrillMeasures
     /// <summary>Share of requests in the faults that were answered with an error or not at all, in percent.</summary>
     public double ErrorPercent => Percent(InFaults(), attempt => attempt.Outcome != Outcome.Ok);
 
-    public double Errors => InFaults().Count(attempt => attempt.Outcome != Outcome.Ok);
+    /// <summary>Requests in the faults that were answered with an error.</summary>
+    public double Errors => InFaults().Count(attempt => attempt.Outcome != Outcome.Ok) - NotAnswered;
+
+    /// <summary>Requests in the faults that the client gave up.</summary>
+    public double NotAnswered => InFaults().Count(attempt => attempt.Answer == EventClient.NoAnswer);
 
     /// <summary>Answers that were neither 202 nor 503, in the faults.</summary>
-    public double OddAnswers => InFaults().Count(attempt => attempt.Answer is not ("202" or "503" or "201" or "200"));
+    public double OddAnswers =>
+        InFaults().Count(attempt => attempt.Answer is not ("202" or "503" or "201" or "200" or EventClient.NoAnswer));
 
     /// <summary>Share of events in the faults that were accepted within 4 s, by whichever request, in percent.</summary>
     public double AcceptedIn4sPercent => Percent(

@@ -11,6 +11,9 @@ internal readonly record struct Answer(Outcome Outcome, string Text);
 /// <summary>Sends requests to one instance, each once and within five seconds.</summary>
 internal sealed class EventClient : IDisposable
 {
+    /// <summary>Of an answer that did not come in time.</summary>
+    public const string NoAnswer = "no answer";
+
     private static readonly TimeSpan AnswerMax = TimeSpan.FromSeconds(5);
     private readonly HttpClient _http;
 
@@ -79,7 +82,7 @@ internal sealed class EventClient : IDisposable
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
             {
-                return new Answer(Outcome.Unknown, "no answer");
+                return new Answer(Outcome.Unknown, NoAnswer);
             }
         }
     }

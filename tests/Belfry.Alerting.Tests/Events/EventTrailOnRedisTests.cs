@@ -31,12 +31,17 @@ public sealed class EventTrailOnRedisTests : IAsyncLifetime
         if (RedisServer.Missing is not null && Environment.GetEnvironmentVariable("CI") != "true") return;
         _redis = await RedisServer.StartAsync();
         _desk = new FoldDesk(TestStore.OnSqlite);
-        _trail = await OpenAsync();
+        await BeginAsync(OutageRig.Options(_redis.Configuration));
+    }
+
+    private async Task BeginAsync(RedisOptions options)
+    {
+        _trail = await OpenAsync(options);
         _acceptor = new EventAcceptor(
             new EventInlet(_log, null, TimeProvider.System), new Topics(partitions: 1), () => SomeCatalog(limit: 1_000_000),
             new RateLimiter(), _refused, new IdSource(Guid.CreateVersion7), TimeProvider.System, NullLogger<EventAcceptor>.Instance,
             _trail);
-        _desk.Trail = await OpenAsync();
+        _desk.Trail = await OpenAsync(options);
         _fold = await _desk.TakeOverAsync();
         _elsewhere = new EventLookup(_desk.Directory, _desk.Trail, new RefusedEvents());
     }
@@ -100,10 +105,11 @@ public sealed class EventTrailOnRedisTests : IAsyncLifetime
     [OwnRedisFact]
     public async Task A_frozen_redis_delays_no_event_and_its_notes_are_dropped()
     {
+        await BeginAsync(OutageRig.Options(_redis!.Configuration) with { AnswerTimeout = TimeSpan.FromSeconds(2) });
         var done = await AcceptAsync("before");
         await FoldAsync(done);
         await ProgressIsAsync(done.Id, EventProgress.Processed);
-        _redis!.Freeze();
+        _redis.Freeze();
         try
         {
             // A note that waited for its answer, 2 s here, would take an hour.
@@ -119,9 +125,8 @@ public sealed class EventTrailOnRedisTests : IAsyncLifetime
         }
     }
 
-    private async Task<EventTrail> OpenAsync()
+    private async Task<EventTrail> OpenAsync(RedisOptions options)
     {
-        var options = OutageRig.Options(_redis!.Configuration) with { AnswerTimeout = TimeSpan.FromSeconds(2) };
         var hints = await RedisHintStore.OpenAsync(options, TimeProvider.System, NullLogger.Instance, default);
         _hints.Add(hints);
         var trail = new EventTrail(hints, TimeProvider.System, NullLogger.Instance);

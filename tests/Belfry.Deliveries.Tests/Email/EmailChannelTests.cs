@@ -79,7 +79,10 @@ public sealed class EmailChannelTests : IAsyncLifetime
     public async Task A_server_silent_after_the_data_is_unknown_at_the_timeout()
     {
         _sink.HangsAfterData = true;
-        (await SendAsync(Content(), TimeSpan.FromMilliseconds(500))).ShouldBeOfType<SendOutcome.Unknown>();
+        var outcome = await SendAsync(Content(), TimeSpan.FromMilliseconds(500));
+        // The timeout is that of the whole conversation: on a slow machine it may be over before the data are out.
+        if (outcome is SendOutcome.Transient) outcome = await SendAsync(Content(), TimeSpan.FromSeconds(10));
+        outcome.ShouldBeOfType<SendOutcome.Unknown>();
     }
 
     [Theory]

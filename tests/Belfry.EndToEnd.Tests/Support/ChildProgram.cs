@@ -65,12 +65,25 @@ internal sealed partial class ChildProgram : IAsyncDisposable
         _process.Dispose();
     }
 
-    /// <summary>A port that was free a moment ago.</summary>
+    /// <summary>
+    /// A port that was free a moment ago, below those that systems give to outgoing connections, of which one could take it before the
+    /// program does, or between two of its starts.
+    /// </summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, Random.Shared.Next(10_000, 20_000));
+                listener.Start();
+                return ((IPEndPoint)listener.LocalEndpoint).Port;
+            }
+            catch (SocketException)
+            {
+                // Taken: another one.
+            }
+        }
     }
 
     private void Note(string? line)

@@ -9,7 +9,7 @@ internal static class KafkaBroker
     private static readonly string[] Settings =
     [
         // Sessions and rebalances of seconds, not minutes, and retention that is looked at while a test waits for it.
-        "group.min.session.timeout.ms=300", "group.consumer.min.session.timeout.ms=1000", "group.consumer.session.timeout.ms=10000",
+        "group.min.session.timeout.ms=300", "group.consumer.min.session.timeout.ms=1000", "group.consumer.session.timeout.ms=30000",
         "group.consumer.min.heartbeat.interval.ms=100", "group.consumer.heartbeat.interval.ms=200", "log.retention.check.interval.ms=200",
     ];
 

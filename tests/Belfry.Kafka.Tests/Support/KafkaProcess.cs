@@ -13,6 +13,9 @@ internal static class KafkaProcess
     // Its end of the pipe closes with this process, however it ends; what reads the other end stops the broker.
     private static Process? _guard;
 
+    // Under its own lock.
+    private static readonly HashSet<int> Given = [];
+
     /// <summary>The broker that BELFRY_TEST_KAFKA names (bootstrap servers), or null.</summary>
     public static string? External { get; } =
         Environment.GetEnvironmentVariable("BELFRY_TEST_KAFKA") is { Length: > 0 } set ? set : null;
@@ -68,14 +71,20 @@ internal static class KafkaProcess
 
     /// <summary>
     /// The first of as many free ports in a row, each with a free one a hundred above it, for the controllers. Below those that systems
-    /// give to outgoing connections, of which one could take it before the broker does.
+    /// give to outgoing connections, of which one could take it before the broker does. No two calls of this process get the same.
     /// </summary>
     public static int FreePorts(int brokers)
     {
         while (true)
         {
             var port = Random.Shared.Next(20_000, 32_000);
-            if (Enumerable.Range(0, brokers).Concat(Enumerable.Range(100, brokers)).All(more => IsFree(port + more))) return port;
+            int[] all = [.. Enumerable.Range(port, brokers), .. Enumerable.Range(port + 100, brokers)];
+            lock (Given)
+            {
+                if (all.Any(Given.Contains) || !all.All(IsFree)) continue;
+                Given.UnionWith(all);
+                return port;
+            }
         }
     }
 

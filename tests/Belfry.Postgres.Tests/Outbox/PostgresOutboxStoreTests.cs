@@ -139,7 +139,7 @@ public sealed class PostgresOutboxStoreTests : OutboxStoreSpec
             select count(pg_terminate_backend(pid)) from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid() and query like '%group by ordering_key%'
             """);
-        ended.ShouldBe(1);
+        ended.ShouldBeGreaterThanOrEqualTo(1);
         (await store.PendingKeysAsync("a", 10, default)).OrderingKeys.ShouldBe(["k"]);
         end.Release();
         (await busy).ShouldBeTrue();

@@ -4,14 +4,14 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Belfry.Redis.Tests;
 
 /// <summary>
-/// Claims whose Redis is about to have trouble. Pauses are short, so that a test is short too; the time limit is long, for a busy machine
+/// Claims whose Redis is about to have trouble. Pauses are short, so that a test is short too; the time limits are long, for a busy machine
 /// answers late.
 /// </summary>
 internal static class OutageRig
 {
     public static RedisOptions Options(string configuration) => new()
     {
-        Configuration = configuration, ConnectTimeout = TimeSpan.FromSeconds(2), AnswerTimeout = TimeSpan.FromSeconds(10),
+        Configuration = configuration, ConnectTimeout = TimeSpan.FromSeconds(20), AnswerTimeout = TimeSpan.FromSeconds(10),
         PauseFor = TimeSpan.FromMilliseconds(50), PauseForMax = TimeSpan.FromMilliseconds(200), ReconnectAfter = TimeSpan.FromSeconds(60),
     };
 

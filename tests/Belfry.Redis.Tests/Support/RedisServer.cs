@@ -51,9 +51,20 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>A port that nobody listens on.</summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            try
+            {
+                // Not one of those that systems give to outgoing connections, of which one could take it before a server does.
+                using var listener = new TcpListener(IPAddress.Loopback, Random.Shared.Next(10_000, 20_000));
+                listener.Start();
+                return ((IPEndPoint)listener.LocalEndpoint).Port;
+            }
+            catch (SocketException)
+            {
+                // Taken: another one.
+            }
+        }
     }
 
     /// <summary>On the port it had, empty.</summary>

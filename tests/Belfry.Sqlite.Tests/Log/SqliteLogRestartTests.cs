@@ -142,7 +142,10 @@ public sealed class SqliteLogRestartTests(ITestOutputHelper output) : IAsyncLife
         await _log.AppendAsync(lot, default);
         var before = _file.Counters.Commits;
         var watch = Stopwatch.StartNew();
-        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => _log.AppendAsync(lot, default).AsTask()));
+        using var held = await WriterHold.TakeAsync(_file);
+        var appends = Enumerable.Range(0, 20).Select(_ => _log.AppendAsync(lot, default).AsTask()).ToList();
+        held.Release();
+        await Task.WhenAll(appends);
         output.WriteLine($"{20_000 / watch.Elapsed.TotalSeconds:n0} records/s appended");
         (_file.Counters.Commits - before).ShouldBeLessThan(20);
         long appended = 0;
