@@ -67,7 +67,7 @@ public sealed class KafkaInspectorTests
         await Task.WhenAll(Questions.Values.Select(ask => TestLog.EventuallyAsync(() => ask(inspector, default))));
     }
 
-    /// <summary>Confluent.Kafka never answers when it is asked for such a topic by name, and what it is asked next ends the process.</summary>
+    /// <summary>Asked for such a topic by name Confluent.Kafka never answers, and what it is asked next ends the process.</summary>
     [SkippableFact]
     public async Task A_topic_with_a_partition_that_has_no_replica_in_step_is_told_like_any_other()
     {
