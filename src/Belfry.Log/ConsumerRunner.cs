@@ -13,6 +13,9 @@ public sealed partial class ConsumerRunner
     // A poll is cancelled at a stop and comes back at once; one that does not is given up, so that the owners still get to drain.
     private static readonly TimeSpan StopPollMax = TimeSpan.FromSeconds(1);
 
+    // One that was given up may take this long to leave, once nothing runs of it here.
+    private static readonly TimeSpan LeaveMax = TimeSpan.FromSeconds(1);
+
     // A consumer that hangs may leave threads behind until the process ends: those that hang one after another come ever more seldom.
     private static readonly TimeSpan StuckBackoffMax = TimeSpan.FromMinutes(1);
 
@@ -281,17 +284,17 @@ public sealed partial class ConsumerRunner
     }
 
     /// <summary>
-    /// Drains without the consumer, which does not answer, while that one leaves as best it can; both within the drain's budget.
+    /// Drains without the consumer, which does not answer, and then lets that one leave as best it can. In this order: where it can leave
+    /// after all, the others begin what it had, and what runs here still is to have ended by then.
     /// </summary>
     private async Task GiveUpAsync(ILogConsumer consumer, OwnerSet set)
     {
         set.Deafen();
-        var leaving = LeaveAsync(consumer);
-        using var budget = new CancellationTokenSource(_options.DrainBudget, _time);
         await set.DrainAsync();
+        using var limit = new CancellationTokenSource(LeaveMax, _time);
         try
         {
-            await leaving.OrCancelledAsync(budget.Token);
+            await LeaveAsync(consumer).OrCancelledAsync(limit.Token);
         }
         catch (OperationCanceledException)
         {

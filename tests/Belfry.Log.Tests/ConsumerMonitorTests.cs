@@ -46,6 +46,25 @@ public sealed class ConsumerMonitorTests
     }
 
     [Fact]
+    public void What_runs_of_a_consumer_that_is_given_up_ends_before_another_member_begins_it()
+    {
+        _cluster.HandlerTimeMax = TimeSpan.FromSeconds(4.5);
+        var node = Started();
+        var stalling = _log;
+        for (var n = 0; n < 20; n++) _cluster.Append($"key-{n}");
+        _cluster.World.Run(() => _cluster.HandlerCalls == 20, TimeSpan.FromSeconds(30)).ShouldBe(RunEnd.Reached);
+        stalling.HangsPolls = true;
+        // The next poll hangs.
+        _cluster.World.Run(length: TimeSpan.FromSeconds(1.1));
+        _cluster.StartNode();
+        _cluster.Stop(node);
+        _cluster.World.Run(() => !_cluster.Runners[node].Status.IsRunning, TimeSpan.FromSeconds(30)).ShouldBe(RunEnd.Reached);
+        _cluster.Settle(TimeSpan.FromSeconds(30));
+        _cluster.HandlerCalls.ShouldBeGreaterThan(20, "what ran at the first was not committed");
+        _cluster.Verify();
+    }
+
+    [Fact]
     public void Consumers_that_hang_one_after_another_are_opened_ever_more_seldom_and_it_is_told_all_the_while()
     {
         var node = Started();
