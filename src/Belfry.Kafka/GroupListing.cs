@@ -28,19 +28,32 @@ internal static class GroupListing
     public static async Task<IReadOnlyList<string>> AskAsync(
         KafkaLogOptions options, string host, int port, TimeProvider time, CancellationToken cancel)
     {
-        var startedAt = time.GetTimestamp();
-        await using var connection = await BrokerConnection.OpenAsync(options, host, port, cancel);
-        for (var wait = AskAgainFirst; ; wait *= 2)
+        using var late = new CancellationTokenSource(options.RequestTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancel);
+        short error = 0;
+        try
         {
-            // It has no fields but tags.
-            var (names, error) = await connection.AskAsync(ApiKey, version: 3, body: [0], AnswerBytesMax, (answer, bytes) => Read(
-                new WireReader(answer ?? throw new InvalidDataException(
-                    $"its list of groups has {bytes} bytes, of which at most {AnswerBytesMax} are read"))), cancel);
-            if (error == 0) return names;
-            if (error is not (LoadInProgress or NotAvailable) || time.GetElapsedTime(startedAt) + wait >= options.RequestTimeout)
-                throw new LogUnavailableException($"Broker {host}:{port} does not list its groups (error {error}).");
-            await Task.Delay(wait, time, cancel);
+            await using var connection = await BrokerConnection.OpenAsync(options, host, port, either.Token);
+            for (var wait = AskAgainFirst; ; wait *= 2)
+            {
+                // It has no fields but tags.
+                (var names, error) = await connection.AskAsync(ApiKey, version: 3, body: [0], AnswerBytesMax, (answer, bytes) => Read(
+                    new WireReader(answer ?? throw new InvalidDataException(
+                        $"its list of groups has {bytes} bytes, of which at most {AnswerBytesMax} are read"))), either.Token);
+                if (error == 0) return names;
+                if (error is not (LoadInProgress or NotAvailable)) throw Refused(null);
+                await Task.Delay(wait, time, either.Token);
+            }
         }
+        catch (OperationCanceledException fault) when (!cancel.IsCancellationRequested)
+        {
+            throw error == 0
+                ? new LogUnavailableException($"Broker {host}:{port} did not answer within {options.RequestTimeout}.", fault)
+                : Refused(fault);
+        }
+
+        LogUnavailableException Refused(Exception? fault) =>
+            new($"Broker {host}:{port} does not list its groups (error {error}).", fault);
     }
 
     /// <summary>Reads a whole answer, without its header.</summary>

@@ -78,7 +78,7 @@ public sealed class KafkaInspector : IDisposable
     /// <exception cref="LogUnavailableException">Not all brokers answered.</exception>
     public Task<IReadOnlyList<string>> GroupNamesAsync(CancellationToken cancel) => AskAsync("the groups", async () =>
     {
-        // Not DescribeCluster, which the client asks of one broker only, and waits for that.
+        // Not DescribeCluster, which the client asks of the controller, and waits for that: it may be the one that is away.
         var cluster = await AnswerAsync(MetadataAsync(), cancel);
         var names = await Task.WhenAll(
             cluster.Brokers.Select(broker => GroupListing.AskAsync(_options, broker.Host, broker.Port, _time, cancel)));

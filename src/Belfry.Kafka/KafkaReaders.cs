@@ -163,9 +163,9 @@ internal sealed class KafkaReaders(
             {
                 return await used.WaitAsync(limit.Left + ClientGrace, time, cancel);
             }
-            catch (TimeoutException fault) when (!used.IsFaulted)
+            catch (TimeoutException fault) when (used.Exception?.InnerException != fault)
             {
-                // Where it has got further meanwhile it has its time anew.
+                // Where it has got further meanwhile it has its time anew; where it has ended, that tells.
                 if (!used.IsCompleted && limit.Left == TimeSpan.Zero) throw Hangs(what, options, voice, fault);
             }
         }

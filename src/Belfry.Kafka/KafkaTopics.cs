@@ -9,7 +9,8 @@ namespace Belfry.Kafka;
 internal sealed partial class KafkaTopics(
     IAdminClient admin, KafkaLogOptions options, TimeProvider time, ILogger logger, ClientVoice voice)
 {
-    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LookAgainFirst = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LookAgainMax = TimeSpan.FromSeconds(1);
 
     /// <summary>Returns once all are there with a leader for each partition.</summary>
     public async Task DeclareAsync(IReadOnlyList<TopicDeclaration> topics, CancellationToken cancel)
@@ -19,13 +20,14 @@ internal sealed partial class KafkaTopics(
             var found = await DescribeAsync(topics, cancel);
             var missing = topics.Where(topic => !found.ContainsKey(topic.Name)).ToList();
             if (missing.Count > 0) await CreateAsync(missing, cancel);
-            for (var startedAt = time.GetTimestamp(); !topics.All(topic => IsReady(found, topic));)
+            var (startedAt, wait) = (time.GetTimestamp(), LookAgainFirst);
+            for (; !topics.All(topic => IsReady(found, topic)); wait = wait * 2 < LookAgainMax ? wait * 2 : LookAgainMax)
             {
                 if (time.GetElapsedTime(startedAt) > options.RequestTimeout)
                     throw new LogUnavailableException(
                         $"No leaders after {options.RequestTimeout} for all partitions of " +
                         $"{string.Join(", ", topics.Where(t => !IsReady(found, t)).Select(t => $"'{t.Name}'"))}.");
-                await Task.Delay(LookAgain, time, cancel);
+                await Task.Delay(wait, time, cancel);
                 found = await DescribeAsync(topics, cancel);
             }
 

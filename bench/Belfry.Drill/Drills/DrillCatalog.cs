@@ -19,12 +19,13 @@ internal static class DrillCatalog
         new(4, "leader-killed", "SIGKILL of the broker that leads most partitions.", BrokerFaults.KillLeaderAsync, seen =>
         [
             new("accept p99", seen.AcceptP99Ms, Bound.Milliseconds, 3 * Second),
-            new("errors", seen.ErrorPercent, "%", 0.999, RoughLimit: 15),
+            new("errors", seen.ErrorPercent, "%", 0.999),
+            new("not answered", seen.NotAnsweredPercent, "%", 0.999, RoughLimit: 15),
         ]),
         new(5, "broker-frozen", "SIGSTOP of the broker that leads most partitions.", BrokerFaults.FreezeLeaderAsync, seen =>
         [
             new("accept p99", seen.AcceptP99Ms, Bound.Milliseconds, 4 * Second),
-            new("accepted in 4 s", seen.AcceptedIn4sPercent, Bound.PercentOfComing, 99, IsLeast: true),
+            new("accepted in 4 s", seen.AcceptedIn4sPercent, "%", 99, IsLeast: true, RoughLimit: 90),
             new("accept gap", seen.AcceptGapMs, Bound.Milliseconds, 4 * Second),
         ]),
         new(6, "brokers-killed", "SIGKILL of all brokers, started again after a while.", BrokerFaults.KillAllAsync, seen =>
@@ -61,7 +62,7 @@ internal static class DrillCatalog
         ]),
         new(7, "brokers-rolled", "Clean restart of one broker after the other.", BrokerFaults.RollAsync, seen =>
         [
-            new("errors", seen.Errors, "", 0, RoughLimit: 5),
+            new("errors", seen.Errors, "", 0),
             new("not answered", seen.NotAnswered, "", 0, RoughLimit: 20),
             new("accept p99", seen.AcceptP99Ms, Bound.Milliseconds, 1 * Second),
         ]),

@@ -41,8 +41,11 @@ internal sealed class DrillMeasures
 
     public double AcceptMaxMs => InFaults().Select(MsOf).DefaultIfEmpty(double.NaN).Max();
 
-    /// <summary>Share of requests in the faults that were answered with an error or not at all, in percent.</summary>
-    public double ErrorPercent => Percent(InFaults(), attempt => attempt.Outcome != Outcome.Ok);
+    /// <summary>Share of requests in the faults that were answered with an error, in percent.</summary>
+    public double ErrorPercent => Percent(InFaults(), attempt => attempt.Outcome != Outcome.Ok && attempt.Answer != EventClient.NoAnswer);
+
+    /// <summary>Share of requests in the faults that the client gave up, in percent.</summary>
+    public double NotAnsweredPercent => Percent(InFaults(), attempt => attempt.Answer == EventClient.NoAnswer);
 
     /// <summary>Requests in the faults that were answered with an error.</summary>
     public double Errors => InFaults().Count(attempt => attempt.Outcome != Outcome.Ok) - NotAnswered;

@@ -58,11 +58,13 @@ public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog lo
 
     private async Task FollowAsync(CancellationToken cancel)
     {
-        while (!cancel.IsCancellationRequested)
+        for (long failures = 0; !cancel.IsCancellationRequested;)
         {
             try
             {
                 await RefreshAsync(cancel);
+                if (failures > 0) RefreshedAgain(logger, failures);
+                failures = 0;
                 await Task.Delay(CheckEvery, time, cancel);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
@@ -76,8 +78,8 @@ public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog lo
             }
             catch (Exception fault)
             {
-                // Thrown on, nobody would hear of it: the relay beside this loop goes on, and with it the hop.
-                RefreshBroke(logger, fault);
+                // Thrown on, nobody would hear of it: the relay beside this loop goes on, and with it the hop. It is told once a minute.
+                if (failures++ % (TimeSpan.FromMinutes(1) / CheckEvery) < 1) RefreshBroke(logger, fault);
                 await PauseAsync(cancel);
             }
         }
@@ -104,4 +106,7 @@ public sealed partial class CatalogReader(IOutboxStore store, IPartitionedLog lo
         EventId = 5102, Level = LogLevel.Error,
         Message = "Reading the configuration failed, and may go on failing; the last known one holds, and it is tried again shortly.")]
     private static partial void RefreshBroke(ILogger logger, Exception fault);
+
+    [LoggerMessage(EventId = 5103, Level = LogLevel.Information, Message = "The configuration is read again, after {Failures} failures.")]
+    private static partial void RefreshedAgain(ILogger logger, long failures);
 }

@@ -103,7 +103,7 @@ public class CatalogReaderTests : IDisposable
         _belfry.Time.Advance(TimeSpan.FromSeconds(1));
         await ArmedAsync(2);
         other.Current.Version.ShouldBe(2);
-        said.Entries.Count.ShouldBe(1);
+        said.Entries.ShouldBe([(LogLevel.Error, fault), (LogLevel.Information, null)]);
 
         await stop.CancelAsync();
         await running.WaitAsync(TimeSpan.FromSeconds(10));
