@@ -15,7 +15,14 @@ internal static class PostgresFaults
 
     /// <summary>Nothing was written, and the same work may well succeed at once.</summary>
     public static bool IsConflict(Exception exception) =>
-        exception is PostgresConflictException or PostgresException { SqlState: "40001" or "40P01" };
+        exception is PostgresConflictException or PostgresException { SqlState: "40001" or "40P01" } || IsStalePlan(exception);
+
+    /// <summary>
+    /// A migration, of another instance for one, has changed what a prepared statement returns: Npgsql prepares it anew at its next run. Of
+    /// what is not supported only this; told by the function that raises it, for the message is in the server's language.
+    /// </summary>
+    private static bool IsStalePlan(Exception exception) =>
+        exception is PostgresException { SqlState: PostgresErrorCodes.FeatureNotSupported, Routine: "RevalidateCachedQuery" };
 
     public static Exception Translate(string database, Exception exception) => IsOfTheServer(exception)
         ? new StoreUnavailableException($"PostgreSQL '{database}' failed: {exception.Message}", exception)
@@ -24,6 +31,7 @@ internal static class PostgresFaults
     private static bool IsOfTheServer(Exception exception) => exception switch
     {
         PostgresConflictException => true,
+        _ when IsStalePlan(exception) => true,
         PostgresException fault => IsOfTheServer(fault.SqlState),
         NpgsqlException { InnerException: IOException or SocketException or TimeoutException } => true,
         NpgsqlException { IsTransient: true } => true,

@@ -20,6 +20,7 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
     private long _items;
     private long _rows;
     private long _failedCommits;
+    private bool _walIsHeld;
 
     public SqliteFileCounters Counters(long reads) => new(
         Volatile.Read(ref _commits), Volatile.Read(ref _items), Volatile.Read(ref _rows), Volatile.Read(ref _failedCommits), reads);
@@ -183,14 +184,42 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
         try
         {
             connection.Statement("pragma busy_timeout = 250").Run();
-            connection.Statement("pragma wal_checkpoint(truncate)").Run();
-            connection.Statement("pragma busy_timeout = 5000").Run();
+            if (EmptyWal(connection)) _walIsHeld = false;
+            else WarnOnce(wal.Length, null);
         }
         catch (SqliteException exception)
         {
-            options.Logger.LogWarning(exception, "The write-ahead log of '{Path}' holds {Bytes} bytes and could not be emptied.", path,
-                wal.Length);
+            WarnOnce(wal.Length, exception);
         }
+        finally
+        {
+            // Sets a number of the connection, and touches no file.
+            connection.Statement("pragma busy_timeout = 5000").Run();
+        }
+    }
+
+    /// <summary>False: a reader holds on to what is in the log. SQLite says so in its answer, not by an error.</summary>
+    private static bool EmptyWal(SqliteConnection connection)
+    {
+        var checkpoint = connection.Statement("pragma wal_checkpoint(truncate)");
+        try
+        {
+            return !checkpoint.Step() || checkpoint.Int64(0) == 0;
+        }
+        finally
+        {
+            checkpoint.Reset();
+        }
+    }
+
+    /// <summary>Once until it can be emptied again: a reader that stays is met every so many commits.</summary>
+    private void WarnOnce(long bytes, SqliteException? exception)
+    {
+        if (_walIsHeld) return;
+        _walIsHeld = true;
+        options.Logger.LogWarning(
+            exception, "The write-ahead log of '{Path}' holds {Bytes} bytes and could not be emptied: {Why}.",
+            path, bytes, exception?.Message ?? "a reader has not ended");
     }
 
     private void Close()

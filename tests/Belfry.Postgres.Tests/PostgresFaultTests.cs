@@ -2,6 +2,7 @@ using Belfry.Deliveries;
 using Belfry.Log;
 using Belfry.Outbox;
 using Belfry.Scheduling;
+using Npgsql;
 
 namespace Belfry.Postgres.Tests;
 
@@ -105,6 +106,40 @@ public sealed class PostgresFaultTests : IAsyncLifetime
         frozen.SetResult();
         await Should.ThrowAsync<StoreUnavailableException>(() => old);
         (await tasks.TakeOverAsync(source, default)).Position.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_column_whose_type_changes_under_a_prepared_statement_fails_no_write_and_a_read_as_retryable()
+    {
+        await using var narrow = PostgresDatabase.Open(_schema.Options with { ConnectionsMax = 1 });
+        await _schema.RunAsync("create table changing (n integer); insert into changing values (7)");
+        ValueTask<long> WriteAsync() => narrow.WriteAsync(NumberAsync, default);
+        ValueTask<long> ReadAsync() => narrow.ReadAsync(NumberAsync, default);
+
+        // It is prepared from the second run on.
+        for (var run = 1; run <= 3; run++) (await WriteAsync()).ShouldBe(7);
+        await _schema.RunAsync("alter table changing alter n type bigint");
+        (await WriteAsync()).ShouldBe(7);
+        for (var run = 1; run <= 3; run++) (await ReadAsync()).ShouldBe(7);
+        await _schema.RunAsync("alter table changing alter n type integer");
+        (await Should.ThrowAsync<StoreUnavailableException>(async () => await ReadAsync())).Message.ShouldContain("cached plan");
+        (await ReadAsync()).ShouldBe(7);
+
+        static async ValueTask<long> NumberAsync(NpgsqlConnection connection) =>
+            Convert.ToInt64(await connection.Statement("select n from changing").ExecuteScalarAsync(), null);
+    }
+
+    [Fact]
+    public async Task What_the_server_does_not_support_is_no_conflict()
+    {
+        var runs = 0;
+        var refused = await Should.ThrowAsync<PostgresException>(async () => await _schema.Database.WriteAsync(async connection =>
+        {
+            runs++;
+            return await connection.Statement("select count(*) over () from spec_row for update").ExecuteScalarAsync();
+        }, default));
+        refused.SqlState.ShouldBe(PostgresErrorCodes.FeatureNotSupported);
+        runs.ShouldBe(1);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Belfry.Outbox;
+using Belfry.Testing;
 using Microsoft.Data.Sqlite;
 
 namespace Belfry.Sqlite.Tests;
@@ -274,6 +275,34 @@ public sealed class SqliteFileTests : IDisposable
     }
 
     [Fact]
+    public async Task A_write_ahead_log_that_a_reader_holds_is_warned_of_once_until_it_could_be_emptied()
+    {
+        var said = new Said();
+        await using var file = await OpenAsync(new SqliteFileOptions { WalBytesMax = 1 << 20, Logger = said });
+        var wal = new FileInfo(_folder.File + "-wal");
+        await file.WriteAsync(c => Execute(c, "create table big (b blob)"), default);
+        using (Snapshot())
+        {
+            await CommitUntilAsync(file, 1);
+            Warnings().ShouldHaveSingleItem().ShouldContain("a reader has not ended");
+            await CommitUntilAsync(file, 2);
+            Warnings().Count.ShouldBe(1);
+            (await PatienceAsync(file)).ShouldBe(5_000);
+        }
+
+        wal.Refresh();
+        wal.Length.ShouldBeGreaterThan(1 << 20);
+        await CommitUntilAsync(file, 3);
+        wal.Refresh();
+        wal.Length.ShouldBeLessThan(1 << 20);
+        using (Snapshot()) await CommitUntilAsync(file, 4);
+        Warnings().Count.ShouldBe(2);
+        (await PatienceAsync(file)).ShouldBe(5_000);
+
+        List<string> Warnings() => [.. said.Lines.Where(line => line.StartsWith("Warning", StringComparison.Ordinal))];
+    }
+
+    [Fact]
     public void Options_out_of_range_are_all_named()
     {
         var error = Should.Throw<ArgumentException>(
@@ -312,6 +341,32 @@ public sealed class SqliteFileTests : IDisposable
         await file.WriteAsync(c => Execute(c, $"insert into t values ({n})"), default);
 
     private static async Task<List<long>> NumbersAsync(SqliteFile file) => await file.ReadAsync(Numbers, default);
+
+    /// <summary>A reader that sees the file as it is now, until it is disposed of.</summary>
+    private SqliteConnection Snapshot()
+    {
+        var reader = new SqliteConnection($"Data Source={_folder.File};Pooling=False");
+        reader.Open();
+        Execute(reader, "begin");
+        Numbers(reader);
+        return reader;
+    }
+
+    /// <summary>Commits of 16 KiB until the writer has looked that often at its log, which it does after each 128th.</summary>
+    private static async Task CommitUntilAsync(SqliteFile file, int looks)
+    {
+        while (file.Counters.Commits <= looks * 128)
+            await file.WriteAsync(c => Execute(c, "insert into big values (zeroblob(16384))"), default);
+    }
+
+    private static async Task<long> PatienceAsync(SqliteFile file) => await file.WriteAsync(
+        c =>
+        {
+            using var command = c.CreateCommand();
+            command.CommandText = "pragma busy_timeout";
+            return (long)command.ExecuteScalar()!;
+        },
+        default);
 
     private static List<long> Numbers(SqliteConnection connection)
     {

@@ -45,7 +45,10 @@ internal sealed class FindingReporter(TextWriter output, TextWriter errors, Uri?
         {
             try
             {
-                using var answer = await http.PostAsJsonAsync(webhook, line.Flat(), Json, cancel);
+                // The status is all that is asked for: a body may have any length, or no end.
+                using var post = new HttpRequestMessage(HttpMethod.Post, webhook);
+                post.Content = JsonContent.Create(line.Flat(), options: Json);
+                using var answer = await http.SendAsync(post, HttpCompletionOption.ResponseHeadersRead, cancel);
                 if (answer.IsSuccessStatusCode) return;
                 if (tries < TriesMax) continue;
                 await errors.WriteLineAsync($"The webhook answered {(int)answer.StatusCode}; given up after {tries} tries.");

@@ -30,8 +30,9 @@ public sealed record EmailOptions
 
 /// <summary>
 /// E-mail over SMTP, one connection a message. SMTP offers no idempotency key, so a repeat is a second mail with the same
-/// <c>Message-ID</c>, which most mailboxes show once. Replies 4xx are transient and 5xx permanent (RFC 5321, section 4.2.1). A
-/// connection lost, or silent to the timeout, is transient before the server has asked for the data, and an unknown outcome after.
+/// <c>Message-ID</c>, which most mailboxes show once. Replies 4xx are transient and 5xx permanent (RFC 5321, section 4.2.1), but for
+/// those that refuse the one who sends, and say nothing of the mail: see <see cref="EmailRefusal"/>. A connection lost, or silent to
+/// the timeout, is transient before the server has asked for the data, and an unknown outcome after.
 /// </summary>
 public sealed class EmailChannel : IDeliveryChannel
 {
@@ -107,9 +108,13 @@ public sealed class EmailChannel : IDeliveryChannel
     private SendOutcome OutcomeOf(SmtpException fault, MailMessage message)
     {
         var code = (int)fault.StatusCode;
-        if (code is >= 400 and < 500) return new SendOutcome.Transient($"{_endpoint} answered {code}: {Line(fault.Message)}");
-        if (code is >= 500 and < 600) return new SendOutcome.Permanent($"{_endpoint} answered {code}: {Line(fault.Message)}");
-        return Unanswered(message, Line($"{_endpoint}: {fault.Message} {fault.GetBaseException().Message}"));
+        if (code is < 400 or >= 600) return Unanswered(message, Line($"{_endpoint}: {fault.Message} {fault.GetBaseException().Message}"));
+        var answer = $"{_endpoint} answered {code}";
+        var text = Line(fault.Message);
+        if (code < 500) return new SendOutcome.Transient($"{answer}: {text}");
+        return EmailRefusal.OfTheSender(code, fault.Message, _options.User is not null, EmailComposer.HasBegunData(message)) is { } refusal
+            ? new SendOutcome.Transient($"{answer}, {refusal}: {text}")
+            : new SendOutcome.Permanent($"{answer}: {text}");
     }
 
     private static SendOutcome Unanswered(MailMessage message, string reason) =>

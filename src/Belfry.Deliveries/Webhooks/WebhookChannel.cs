@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Security.Authentication;
 
 namespace Belfry.Deliveries;
 
@@ -17,9 +18,9 @@ public sealed record WebhookOptions
 }
 
 /// <summary>
-/// Signed HTTP POSTs. A 2xx in time is success; timeouts, 5xx, 429, connection and DNS faults are transient; other answers, redirects
-/// among them, and TLS faults are permanent. Every connection goes through an <see cref="OutboundGuard"/>.
-/// Source: PagerDuty webhooks v3, as in design section 9.
+/// Signed HTTP POSTs. A 2xx in time is success; timeouts, 5xx, 408, 425, 429, connection and DNS faults are transient; other answers,
+/// redirects among them, and certificates or protocols of TLS that do not fit are permanent. Every connection goes through an
+/// <see cref="OutboundGuard"/>. Source: PagerDuty webhooks v3, as in design section 9; RFC 9110, section 15.5.9 (408); RFC 8470 (425).
 /// </summary>
 public sealed class WebhookChannel : IDeliveryChannel, IDisposable
 {
@@ -151,7 +152,7 @@ public sealed class WebhookChannel : IDeliveryChannel, IDisposable
         return code switch
         {
             >= 200 and < 300 => new SendOutcome.Sent(null),
-            429 or >= 500 => new SendOutcome.Transient($"answered {code}", AskedWait(response)),
+            408 or 425 or 429 or >= 500 => new SendOutcome.Transient($"answered {code}", AskedWait(response)),
             >= 300 and < 400 => new SendOutcome.Permanent($"answered {code}; redirects are not followed"),
             _ => new SendOutcome.Permanent($"answered {code}"),
         };
@@ -168,7 +169,9 @@ public sealed class WebhookChannel : IDeliveryChannel, IDisposable
     private static SendOutcome OutcomeOf(HttpRequestException fault)
     {
         if (fault.GetBaseException() is OutboundDeniedException denied) return new SendOutcome.Permanent(denied.Message);
-        return fault.HttpRequestError == HttpRequestError.SecureConnectionError
+
+        // A connection that is lost during the handshake is a SecureConnectionError too; only this is the word of one of the two ends.
+        return fault is { HttpRequestError: HttpRequestError.SecureConnectionError, InnerException: AuthenticationException }
             ? new SendOutcome.Permanent($"TLS failed: {fault.GetBaseException().Message}")
             : new SendOutcome.Transient($"{fault.HttpRequestError}: {fault.GetBaseException().Message}");
     }

@@ -66,6 +66,86 @@ public sealed class EmailChannelTests : IAsyncLifetime
         (await SendAsync(Content())).ShouldBeOfType<SendOutcome.Transient>();
     }
 
+    [Theory]
+    [InlineData("554 no mail service here")]
+    [InlineData("554 5.7.1 your host is blocked")]
+    [InlineData("521 no mail service here")]
+    public async Task A_server_that_greets_nobody_is_transient(string greeting)
+    {
+        _sink.Greeting = greeting;
+        (await SendAsync(Content())).ShouldBeOfType<SendOutcome.Transient>()
+            .Reason.ShouldStartWith($"smtp:127.0.0.1:{_sink.Port} answered {greeting[..3]}");
+    }
+
+    [Fact]
+    public async Task A_mail_that_needs_a_log_in_arrives()
+    {
+        _sink.LogIn = ("belfry", "pässword");
+        (await SendAsync(Content(), logIn: ("belfry", "pässword"))).ShouldBeOfType<SendOutcome.Sent>();
+        _sink.Mails.Count.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("454 4.7.0 not now", "MAIL", "530 5.7.0 Authentication required")]
+    [InlineData("535 5.7.8 bad credentials", "MAIL", "530 5.7.0 Authentication required")]
+    [InlineData("535 5.7.8 bad credentials", "MAIL", "535 5.7.8 log in first")]
+    [InlineData("534 5.7.9 too weak", "MAIL", "534 5.7.9 too weak")]
+    [InlineData("538 5.7.11 not without TLS", "MAIL", "538 5.7.11 not without TLS")]
+    [InlineData("454 4.7.0 not now", "MAIL", "553 5.7.1 <belfry@belfry.example>: not logged in as its owner")]
+    [InlineData("454 4.7.0 not now", "RCPT", "530 5.7.0 Authentication required")]
+    [InlineData("454 4.7.0 not now", "RCPT", "554 5.7.1 <bob@example.org>: Relay access denied")]
+    [InlineData("454 4.7.0 not now", "RCPT", "550 5.7.1 Relaying denied")]
+    [InlineData("454 4.7.0 not now", "RCPT", "550 relay not permitted")]
+    public async Task A_log_in_that_is_refused_is_transient_and_named(string logInReply, string verb, string strangerReply)
+    {
+        (_sink.LogIn, _sink.LogInReply, _sink.StrangerReply) = (("belfry", "new"), logInReply, (verb, strangerReply));
+        var reason = (await SendAsync(Content(), logIn: ("belfry", "old"))).ShouldBeOfType<SendOutcome.Transient>().Reason;
+        reason.ShouldStartWith($"smtp:127.0.0.1:{_sink.Port} answered {strangerReply[..3]}, the log-in ");
+        reason.ShouldContain("refused");
+        reason.ShouldContain(strangerReply[4..]);
+        _sink.Mails.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_log_in_that_is_asked_for_and_not_configured_is_transient_and_named()
+    {
+        _sink.LogIn = ("belfry", "new");
+        (await SendAsync(Content())).ShouldBeOfType<SendOutcome.Transient>().Reason.ShouldContain("no log-in is configured");
+    }
+
+    [Theory]
+    [InlineData("550 5.1.1 no such user at 10.5.7.3")]
+    [InlineData("553 5.1.3 bad name")]
+    public async Task What_is_said_of_the_recipient_is_permanent_with_a_log_in_too(string reply)
+    {
+        (_sink.LogIn, _sink.RecipientReply) = (("belfry", "new"), reply);
+        (await SendAsync(Content(), logIn: ("belfry", "new"))).ShouldBeOfType<SendOutcome.Permanent>();
+    }
+
+    [Theory]
+    [InlineData("550 5.7.1 looks like spam")]
+    [InlineData("554 5.7.1 looks like spam")]
+    public async Task What_is_said_of_the_mail_itself_is_permanent_with_a_log_in_too(string reply)
+    {
+        (_sink.LogIn, _sink.DataReply) = (("belfry", "new"), reply);
+        (await SendAsync(Content(), logIn: ("belfry", "new"))).ShouldBeOfType<SendOutcome.Permanent>();
+    }
+
+    [Fact]
+    public async Task A_security_status_of_a_recipient_is_permanent_where_no_log_in_can_be_the_reason()
+    {
+        _sink.RecipientReply = "550 5.7.1 not from you";
+        (await SendAsync(Content())).ShouldBeOfType<SendOutcome.Permanent>();
+    }
+
+    [Fact]
+    public async Task A_mail_that_was_taken_is_sent_where_the_server_hangs_up_by_itself()
+    {
+        _sink.DataReply = "250 taken\r\n421 closing";
+        (await SendAsync(Content())).ShouldBeOfType<SendOutcome.Sent>();
+        _sink.Mails.Count.ShouldBe(1);
+    }
+
     [Fact]
     public async Task A_connection_dropped_after_the_data_is_unknown()
     {
@@ -204,7 +284,8 @@ public sealed class EmailChannelTests : IAsyncLifetime
         Headers = new Dictionary<string, string> { [name] = value },
     };
 
-    private async Task<SendOutcome> SendAsync(EmailContent content, TimeSpan? timeout = null, int? port = null)
+    private async Task<SendOutcome> SendAsync(
+        EmailContent content, TimeSpan? timeout = null, int? port = null, (string User, string Password)? logIn = null)
     {
         var channel = new EmailChannel(new EmailOptions
         {
@@ -212,6 +293,8 @@ public sealed class EmailChannelTests : IAsyncLifetime
             Host = "127.0.0.1",
             Port = port ?? _sink.Port,
             UseTls = false,
+            User = logIn?.User,
+            Password = logIn?.Password,
             Timeout = timeout ?? TimeSpan.FromSeconds(20),
         });
         return await channel.SendAsync(Sample.Delivery("key-1", content.Encode()), 1, default);

@@ -1,5 +1,8 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
 namespace Belfry.Deliveries.Tests.Support;
@@ -32,6 +35,12 @@ internal sealed class HttpSink : IAsyncDisposable
 
     /// <summary>True: answers before anything is asked.</summary>
     public bool SpeaksFirst { get; set; }
+
+    /// <summary>True: closes without a word once anything has come.</summary>
+    public bool HangsUp { get; set; }
+
+    /// <summary>Speaks TLS, and shows this; null: speaks no TLS.</summary>
+    public X509Certificate2? Certificate { get; set; }
 
     public int Connects => Volatile.Read(ref _connects);
 
@@ -78,7 +87,22 @@ internal sealed class HttpSink : IAsyncDisposable
         {
             try
             {
-                var stream = client.GetStream();
+                Stream stream = client.GetStream();
+                if (Certificate is { } certificate)
+                {
+                    var tls = new SslStream(stream);
+                    var shown = new SslServerAuthenticationOptions { ServerCertificate = certificate };
+                    await tls.AuthenticateAsServerAsync(shown, _stop.Token);
+                    stream = tls;
+                }
+
+                if (HangsUp)
+                {
+                    // All of the hello: what is left unread would make the close a reset.
+                    await stream.ReadAtLeastAsync(new byte[64 * 1024], 1, throwOnEndOfStream: false, _stop.Token);
+                    return;
+                }
+
                 if (!SpeaksFirst)
                 {
                     if (await ReadAsync(stream) is not { } hit) return;
@@ -89,14 +113,15 @@ internal sealed class HttpSink : IAsyncDisposable
                 await stream.WriteAsync(Encoding.ASCII.GetBytes(Answer!), _stop.Token);
                 while (Endless is { } more) await stream.WriteAsync(Encoding.ASCII.GetBytes(more), _stop.Token);
             }
-            catch (Exception gone) when (gone is IOException or OperationCanceledException or SocketException)
+            catch (Exception gone)
+                when (gone is IOException or OperationCanceledException or SocketException or AuthenticationException)
             {
                 // The client left, or the test is over: nothing is owed to either.
             }
         }
     }
 
-    private async Task<HttpHit?> ReadAsync(NetworkStream stream)
+    private async Task<HttpHit?> ReadAsync(Stream stream)
     {
         var bytes = new MemoryStream();
         var buffer = new byte[4096];

@@ -21,6 +21,16 @@ internal sealed class SmtpSink : IAsyncDisposable
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
     public string Greeting { get; set; } = "220 sink ready";
+
+    /// <summary>User and password that are let in; null: no log-in is offered.</summary>
+    public (string User, string Password)? LogIn { get; set; }
+
+    /// <summary>To whoever logs in with another password.</summary>
+    public string LogInReply { get; set; } = "535 5.7.8 bad credentials";
+
+    /// <summary>To this verb of whoever is not logged in where a log-in is offered; null: that does not matter.</summary>
+    public (string Verb, string Reply)? StrangerReply { get; set; } = ("MAIL", "530 5.7.0 log in first");
+
     public string RecipientReply { get; set; } = "250 ok";
     public string DataReply { get; set; } = "250 taken";
 
@@ -75,11 +85,24 @@ internal sealed class SmtpSink : IAsyncDisposable
                 using var reader = new StreamReader(stream, Encoding.Latin1);
                 await SayAsync(stream, Greeting);
                 var recipients = new List<string>();
+                var isStranger = LogIn is not null;
                 while (await reader.ReadLineAsync(_stop.Token) is { } line)
                 {
                     var verb = line.Split(' ', ':')[0].ToUpperInvariant();
                     if (verb == DropsAt) return;
                     if (verb == HangsAt) await Task.Delay(Timeout.Infinite, _stop.Token);
+                    if (verb == "AUTH")
+                    {
+                        isStranger = !await LetsInAsync(stream, reader, line);
+                        continue;
+                    }
+
+                    if (isStranger && StrangerReply is { } to && verb == to.Verb)
+                    {
+                        await SayAsync(stream, to.Reply);
+                        continue;
+                    }
+
                     if (verb == "RCPT") recipients.Add(line);
                     if (verb == "DATA")
                     {
@@ -92,7 +115,13 @@ internal sealed class SmtpSink : IAsyncDisposable
                         continue;
                     }
 
-                    await SayAsync(stream, verb switch { "RCPT" => RecipientReply, "QUIT" => "221 bye", _ => "250 ok" });
+                    await SayAsync(stream, verb switch
+                    {
+                        "EHLO" when LogIn is not null => "250-sink\r\n250 AUTH LOGIN",
+                        "RCPT" => RecipientReply,
+                        "QUIT" => "221 bye",
+                        _ => "250 ok",
+                    });
                 }
             }
             catch (Exception gone) when (gone is IOException or OperationCanceledException or SocketException)
@@ -100,6 +129,17 @@ internal sealed class SmtpSink : IAsyncDisposable
                 // The client left, or the test is over: nothing is owed to either.
             }
         }
+    }
+
+    /// <summary>The method that is called LOGIN: the user in the command itself, the password when it is asked for.</summary>
+    private async Task<bool> LetsInAsync(NetworkStream stream, StreamReader reader, string line)
+    {
+        await SayAsync(stream, "334 UGFzc3dvcmQ6");
+        var given = (Plain(line.Split(' ')[^1]), Plain(await reader.ReadLineAsync(_stop.Token) ?? ""));
+        await SayAsync(stream, given == LogIn ? "235 welcome" : LogInReply);
+        return given == LogIn;
+
+        static string Plain(string text) => Encoding.UTF8.GetString(Convert.FromBase64String(text));
     }
 
     private async Task<string> ReadDataAsync(StreamReader reader)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Belfry.Deliveries.Tests.Support;
 using Belfry.Testing;
@@ -15,7 +16,7 @@ public sealed class WebhookChannelTests : IAsyncLifetime
 
     public Task InitializeAsync()
     {
-        _channel = Channel(new WebhookOptions { AllowList = [_sink.Allowed] });
+        _channel = Channel(new WebhookOptions { AllowList = [_sink.Allowed], Timeout = TimeSpan.FromSeconds(30) });
         return Task.CompletedTask;
     }
 
@@ -49,6 +50,8 @@ public sealed class WebhookChannelTests : IAsyncLifetime
     [InlineData("202 Accepted", typeof(SendOutcome.Sent))]
     [InlineData("500 Oops", typeof(SendOutcome.Transient))]
     [InlineData("503 Away", typeof(SendOutcome.Transient))]
+    [InlineData("408 Late", typeof(SendOutcome.Transient))]
+    [InlineData("425 Early", typeof(SendOutcome.Transient))]
     [InlineData("429 Slow", typeof(SendOutcome.Transient))]
     [InlineData("400 Bad", typeof(SendOutcome.Permanent))]
     [InlineData("401 Who", typeof(SendOutcome.Permanent))]
@@ -113,6 +116,30 @@ public sealed class WebhookChannelTests : IAsyncLifetime
     {
         (_sink.Answer, _sink.SpeaksFirst) = ("this is no TLS\r\n", true);
         (await SendAsync(url: $"https://127.0.0.1:{_sink.Port}/")).ShouldBeOfType<SendOutcome.Permanent>().Reason.ShouldStartWith("TLS");
+    }
+
+    [Fact]
+    public async Task A_certificate_that_is_not_trusted_is_permanent()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256);
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(200));
+        _sink.Certificate = certificate;
+        (await SendAsync(url: $"https://127.0.0.1:{_sink.Port}/")).ShouldBeOfType<SendOutcome.Permanent>()
+            .Reason.ShouldContain("certificate");
+        _sink.Hits.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_connection_lost_in_the_handshake_is_transient(bool hearsTheHello)
+    {
+        // What hangs up unheard resets the connection; what has heard it out ends it.
+        (_sink.HangsUp, _sink.SpeaksFirst, _sink.Answer) = (hearsTheHello, true, "");
+        (await SendAsync(url: $"https://127.0.0.1:{_sink.Port}/")).ShouldBeOfType<SendOutcome.Transient>()
+            .Reason.ShouldStartWith(nameof(HttpRequestError.SecureConnectionError));
+        _sink.Connects.ShouldBe(1);
     }
 
     [Fact]
