@@ -103,9 +103,17 @@ public sealed class KafkaInspector : IDisposable
     public Task<IReadOnlyDictionary<TopicPartition, (long Start, long End)>> OffsetsAsync(
         IReadOnlyList<TopicPartition> partitions, CancellationToken cancel) => AskAsync("offsets", async () =>
     {
-        var starts = await OffsetsAsync(partitions, OffsetSpec.Earliest(), cancel);
-        var ends = await OffsetsAsync(partitions, OffsetSpec.Latest(), cancel);
-        return (IReadOnlyDictionary<TopicPartition, (long, long)>)partitions.ToDictionary(p => p, p => (starts[p], ends[p]));
+        try
+        {
+            return await BothEndsAsync(partitions, cancel);
+        }
+        catch (KafkaException fault) when (!KafkaFaults.IsSilence(KafkaFaults.Cause(fault)))
+        {
+            // The client asks by the leaders and epochs that it has learned, and does not doubt them when it is refused, or where there were
+            // none: it is to learn them anew.
+            await AnswerAsync(MetadataAsync(), cancel);
+            return await BothEndsAsync(partitions, cancel);
+        }
     });
 
     /// <summary>The names of all topics, internal ones left out.</summary>
@@ -236,6 +244,14 @@ public sealed class KafkaInspector : IDisposable
                 return new Dictionary<TopicPartition, long>();
             }
         }, cancel);
+
+    private async Task<IReadOnlyDictionary<TopicPartition, (long Start, long End)>> BothEndsAsync(
+        IReadOnlyList<TopicPartition> partitions, CancellationToken cancel)
+    {
+        var starts = await OffsetsAsync(partitions, OffsetSpec.Earliest(), cancel);
+        var ends = await OffsetsAsync(partitions, OffsetSpec.Latest(), cancel);
+        return partitions.ToDictionary(p => p, p => (starts[p], ends[p]));
+    }
 
     private async Task<Dictionary<TopicPartition, long>> OffsetsAsync(
         IReadOnlyList<TopicPartition> partitions, OffsetSpec which, CancellationToken cancel)

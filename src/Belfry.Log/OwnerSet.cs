@@ -10,6 +10,7 @@ internal sealed partial class OwnerSet(
     ConsumerGroup group, PartitionOwnerFactory owners, ConsumerOptions options, TimeProvider time, ILogger logger) : IAssignmentListener
 {
     private readonly CancellationTokenSource _faulted = new();
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lock = new();
 
     // Changed under the lock, and read under it where a poll that was given up may be in the midst of a change.
@@ -67,7 +68,13 @@ internal sealed partial class OwnerSet(
 
     public async ValueTask RevokedAsync(ILogConsumer consumer, IReadOnlyList<TopicPartition> partitions)
     {
-        if (IsDeaf) return;
+        if (IsDeaf)
+        {
+            // Given back before, others would begin what still runs here.
+            await _drained.Task;
+            return;
+        }
+
         AssignmentChanged(group.Name, "revoked", string.Join(", ", partitions.Order()));
         var leaving = UnitsOf(partitions);
         _isRevoking = true;
@@ -169,12 +176,23 @@ internal sealed partial class OwnerSet(
     }
 
     /// <summary>Drains all without committing: their consumer does not answer any more.</summary>
-    public async ValueTask DrainAsync() => await DrainAsync([.. Owned().Where(o => o.Fault is null)]);
+    public async ValueTask DrainAsync()
+    {
+        try
+        {
+            await DrainAsync([.. Owned().Where(o => o.Fault is null)]);
+        }
+        finally
+        {
+            _drained.TrySetResult();
+        }
+    }
 
     /// <summary>Lets go of all at once; nothing is committed.</summary>
     public void Abandon()
     {
         foreach (var owned in Owned()) Remove(owned);
+        _drained.TrySetResult();
     }
 
     public IReadOnlyList<PartitionStatus> Describe() => [.. _sources.Select(s => Describe(s.Key, s.Value))];

@@ -180,7 +180,12 @@ internal sealed class SqliteWriter(string path, SqliteFileOptions options) : IDi
     private void BoundWal(SqliteConnection connection)
     {
         var wal = new FileInfo(path + "-wal");
-        if (!wal.Exists || wal.Length <= options.WalBytesMax) return;
+        if (!wal.Exists || wal.Length <= options.WalBytesMax)
+        {
+            _walIsHeld = false;
+            return;
+        }
+
         try
         {
             connection.Statement("pragma busy_timeout = 250").Run();

@@ -85,12 +85,12 @@ public sealed class KafkaInspectorTests
         await WithoutReplicaAsync(options.BootstrapServers);
         for (var round = 0; round < 2; round++)
         {
-            (await inspector.PartitionsAsync([topic.Name, "nosuch"], default)).ShouldBe(new Dictionary<string, int> { [topic.Name] = 6 });
-            (await inspector.TopicsAsync([topic.Name], default)).Single().Replicas.ShouldBe(1);
+            await TestLog.EventuallyAsync(async () => (await inspector.PartitionsAsync([topic.Name, "nosuch"], default))
+                .ShouldBe(new Dictionary<string, int> { [topic.Name] = 6 }));
+            await TestLog.EventuallyAsync(async () => (await inspector.TopicsAsync([topic.Name], default)).Single().Replicas.ShouldBe(1));
             await Should.ThrowAsync<LogUnavailableException>(
                 () => inspector.OffsetsAsync([.. Enumerable.Range(0, 6).Select(n => new TopicPartition(topic.Name, n))], default));
-            (await Should.ThrowAsync<LogUnavailableException>(() => log.DeclareAsync([topic], default).AsTask())).Message
-                .ShouldBe("No leaders after 00:00:03 for all partitions of 'orders'.");
+            await Should.ThrowAsync<LogUnavailableException>(() => log.DeclareAsync([topic], default).AsTask());
         }
 
         await cluster.StartAgainAsync(Killed);

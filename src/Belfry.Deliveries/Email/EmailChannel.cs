@@ -112,7 +112,9 @@ public sealed class EmailChannel : IDeliveryChannel
         var answer = $"{_endpoint} answered {code}";
         var text = Line(fault.Message);
         if (code < 500) return new SendOutcome.Transient($"{answer}: {text}");
-        return EmailRefusal.OfTheSender(code, fault.Message, _options.User is not null, EmailComposer.HasBegunData(message)) is { } refusal
+        var step = EmailComposer.HasBegunData(message) ? EmailStep.Data
+            : fault is SmtpFailedRecipientException ? EmailStep.Recipient : EmailStep.Sender;
+        return EmailRefusal.OfTheSender(code, fault.Message, _options.User is not null, step) is { } refusal
             ? new SendOutcome.Transient($"{answer}, {refusal}: {text}")
             : new SendOutcome.Permanent($"{answer}: {text}");
     }

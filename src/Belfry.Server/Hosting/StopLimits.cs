@@ -7,10 +7,10 @@ namespace Belfry.Server.Hosting;
 internal static class StopLimits
 {
     /// <summary>
-    /// For requests and hops, side by side: a second more than a consumer's drain takes (<see cref="Log.ConsumerOptions.DrainBudget"/>),
-    /// to commit and to leave the group.
+    /// For requests and hops, side by side: two seconds more than a consumer's drain takes (<see cref="Log.ConsumerOptions.DrainBudget"/>),
+    /// for a poll that does not come back before, or to commit, and to leave the group.
     /// </summary>
-    public static readonly TimeSpan DrainMax = TimeSpan.FromSeconds(6);
+    public static readonly TimeSpan DrainMax = TimeSpan.FromSeconds(7);
 
     /// <summary>For the drivers afterwards: to send what they hold, and to hang up.</summary>
     public static readonly TimeSpan CloseMax = TimeSpan.FromSeconds(2);

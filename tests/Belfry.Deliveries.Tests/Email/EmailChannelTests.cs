@@ -115,6 +115,8 @@ public sealed class EmailChannelTests : IAsyncLifetime
 
     [Theory]
     [InlineData("550 5.1.1 no such user at 10.5.7.3")]
+    [InlineData("550 5.1.1 <bob@relay.example.org>: no such user")]
+    [InlineData("550 5.7.1 you may not write to this list")]
     [InlineData("553 5.1.3 bad name")]
     public async Task What_is_said_of_the_recipient_is_permanent_with_a_log_in_too(string reply)
     {
