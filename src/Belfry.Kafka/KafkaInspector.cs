@@ -109,7 +109,7 @@ public sealed class KafkaInspector : IDisposable
         }
         catch (KafkaException fault) when (!KafkaFaults.IsSilence(KafkaFaults.Cause(fault)))
         {
-            // The client asks by the leaders and epochs that it has learned, and does not doubt them when it is refused, or where there were
+            // The client asks by the leaders and epochs that it has learned, and does not doubt them when it is refused, nor that there are
             // none: it is to learn them anew.
             await AnswerAsync(MetadataAsync(), cancel);
             return await BothEndsAsync(partitions, cancel);
