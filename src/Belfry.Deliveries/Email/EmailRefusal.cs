@@ -34,8 +34,8 @@ internal static class EmailRefusal
         if (step == EmailStep.Data) return null;
         if (hasLogIn && SaysStranger(text, step)) return "the log-in seems to have been refused";
 
-        // RFC 5321, section 3.1, and RFC 7504: no mail service here, for nobody or not for us, which is said instead of a greeting. Some say
-        // 554 of a recipient too, which the client does not tell apart: such a mail is tried in vain until its attempts are spent.
+        // RFC 5321, section 3.1, and RFC 7504: no mail service here, for nobody or not for us, which is said instead of a greeting. Some
+        // say 554 of a recipient too, which the client does not tell apart: such a mail is tried in vain until its attempts are spent.
         return code is 521 or 554 ? "which refuses who sends, not the mail" : null;
     }
 
